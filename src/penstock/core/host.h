@@ -1,0 +1,72 @@
+// Host objects: values of an embedding language (Python) that flow by identity in one process.
+//
+// core knows nothing about Python. The binding derives HostObject, and installs one HostBridge
+// that can turn such an object into a native Value when a native operator, the encoder or another
+// process needs one, and that knows how to hold the host's interpreter lock.
+#pragma once
+
+#include <vector>
+
+#include "penstock/base/result.h"
+#include "penstock/core/value.h"
+
+namespace penstock::core {
+
+/// One object of the host language. Made and destroyed by the binding.
+class HostObject : public Object {};
+
+/// The embedding language, seen from the engine. Thread-safe.
+class HostBridge {
+ public:
+  virtual ~HostBridge() = default;
+
+  /// A native Value equal to `object` (zero-copy for arrays and tables), or an error that names the
+  /// type and says how to register a codec. The interpreter lock must be held by this thread.
+  virtual base::Result<Value> to_native(const HostObject& object) const = 0;
+
+  /// The elements of a sized sequence object, for `map`. The interpreter lock must be held.
+  virtual base::Result<std::vector<Value>> to_elements(const HostObject& object) const = 0;
+
+  /// Takes / gives back the interpreter lock for this thread; never nested.
+  virtual void lock() const = 0;
+  virtual void unlock() const = 0;
+  /// True when this thread holds it.
+  virtual bool is_locked() const = 0;
+
+  /// Runs pending signal handlers; an error (kCancelled) when the user asked to stop.
+  virtual base::Status check_signals() const = 0;
+};
+
+/// The bridge of this process, or null in a program without a host language.
+const HostBridge* host_bridge();
+/// Installs the bridge once, at start-up, before any run.
+void install_host_bridge(const HostBridge* bridge);
+
+/// Holds the interpreter lock for a scope when there is a bridge and this thread lacks it.
+class HostLock {
+ public:
+  HostLock();
+  ~HostLock();
+  HostLock(const HostLock&) = delete;
+  HostLock& operator=(const HostLock&) = delete;
+
+ private:
+  bool taken_;
+};
+
+/// Gives the interpreter lock up for a scope when this thread holds it.
+class HostUnlock {
+ public:
+  HostUnlock();
+  ~HostUnlock();
+  HostUnlock(const HostUnlock&) = delete;
+  HostUnlock& operator=(const HostUnlock&) = delete;
+
+ private:
+  bool given_;
+};
+
+/// `value` itself when it holds no host object, else a native copy (deep). Takes the lock itself.
+base::Result<Value> to_native(const Value& value);
+
+}  // namespace penstock::core

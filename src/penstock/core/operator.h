@@ -1,0 +1,192 @@
+// Operator: the unit of work. Spec as data, a const object that computes, and a state object.
+//
+// From the OperatorSpec come the YAML node type, the Python function, `penstock ops describe` and
+// the reference page. A pack (ops/<pack>) registers its operators in a Registry by a call. Other
+// languages' functions are operators too: they implement NodeType and Operator directly.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/base/result.h"
+#include "penstock/core/value.h"
+
+namespace penstock::core {
+
+/// Asks running work to stop. Thread-safe; shared by a run and its operators.
+class CancelToken {
+ public:
+  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }  // a flag, orders nothing
+  void reset() { cancelled_.store(false, std::memory_order_relaxed); }
+  bool is_cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<bool> cancelled_{false};
+};
+
+/// Where in the run a call happens. Owned by the runner; valid during the call.
+struct Context {
+  std::string_view node;                    ///< node id in the tube
+  std::int64_t epoch = 0;                   ///< root epoch, from 0
+  std::span<const std::int64_t> path;       ///< sub-epoch index per enclosing map, outermost first
+  std::uint64_t seed = 0;                   ///< of the run; key random numbers by (seed, node, epoch)
+  const CancelToken* cancel = nullptr;      ///< null = cannot be cancelled
+  std::function<void(std::string_view)> log;  ///< one line for the node's log; may be empty
+};
+
+/// What a call did besides emitting.
+enum class Step : std::uint8_t {
+  kDone,       ///< Outputs written; a signal left absent means "no event".
+  kExhausted,  ///< A source has ended: nothing was emitted, and it must not be called again.
+};
+
+/// State of a stateful node: one object per run, in one place, handed to every call.
+class State {
+ public:
+  virtual ~State() = default;
+};
+
+/// One call. `inputs[i]` belongs to the i-th binding (or declared port); absent = no event on an
+/// optional input. `outputs[i]` is signal i, absent on entry. Spans are valid during the call.
+struct Call {
+  std::span<const Value* const> inputs;
+  std::span<Value> outputs;
+  State* state = nullptr;
+  const Context* context = nullptr;
+};
+
+/// A node's work, bound to its parameters and edges. Immutable and thread-safe while running.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+  /// Errors carry what, seen, wanted; the runner adds node and epoch.
+  virtual base::Result<Step> call(Call& call) const = 0;
+  /// A fresh state for a run; null for a stateless operator.
+  virtual base::Result<std::unique_ptr<State>> make_state() const {
+    return std::unique_ptr<State>();
+  }
+};
+
+/// An input of a node type.
+struct Slot {
+  std::string name;
+  bool required = true;   ///< false: an absent event is passed as absent (Optional with default None)
+  bool positional = true; ///< may be bound by position
+  std::string type = "any";  ///< for messages and docs: "table", "float64 (n,) [V]", "any"
+};
+
+/// How one edge of a node is bound: to a position or to a slot name.
+struct Binding {
+  std::int32_t position = -1;  ///< >= 0: positional argument; -1: by `name`
+  std::string name;            ///< slot name; of a positional binding: the declared name, if known
+};
+
+/// The wiring face of a node type, known before any edge is looked at.
+struct Signature {
+  std::vector<Slot> slots;               ///< declared inputs in order
+  bool any_positional = false;           ///< accepts more positional arguments (*args)
+  bool any_keyword = false;              ///< accepts other names (**kwargs, named tables); optional
+  bool fixed_ports = false;              ///< inputs of Call are indexed by slot, not by binding
+  std::vector<std::string> signals{"value"};
+  bool stateful = false;                 ///< default of the node key `stateful`
+  bool source = false;                   ///< may exhaust (a generator)
+  bool needs_host = false;               ///< must run with the host's interpreter lock held
+  bool native = true;                    ///< inputs must be native Values (no kHost)
+};
+
+/// A resolved `type:` with its parameters: knows its wiring and makes the bound operator.
+class NodeType {
+ public:
+  virtual ~NodeType() = default;
+  virtual const Signature& signature() const = 0;
+  virtual base::Result<std::shared_ptr<const Operator>> bind(
+      std::span<const Binding> bindings) const = 0;
+  /// Canonical bytes of what this type computes (operator name and version, parameters): part of
+  /// the plan digest. Never contains addresses, paths of this machine or times.
+  virtual std::string identity() const = 0;
+};
+
+// ---- operators described as data ---------------------------------------------------------------
+
+/// A declared input or output.
+struct PortSpec {
+  std::string name;
+  std::string type;      ///< "table", "tensor float64 (n_samples,) [V]", "any"
+  std::string summary;   ///< one line
+  bool optional = false;
+};
+
+/// A declared parameter; the YAML key under `params`.
+struct ParameterSpec {
+  std::string name;
+  std::string type;      ///< "text", "int", "float", "bool", "list of text", "map", "any"
+  std::string summary;
+  std::optional<Value> default_value;  ///< none = required
+  std::vector<std::string> choices;    ///< allowed texts; empty = any
+};
+
+/// A documented failure.
+struct ErrorSpec {
+  base::ErrorCode code;
+  std::string condition;
+};
+
+/// Everything there is to know about an operator, as data.
+struct OperatorSpec {
+  std::string name;         ///< "table.read"
+  std::int32_t version = 1; ///< bumped when results change; part of every identity
+  std::string summary;      ///< one line, names what it does
+  std::string description;  ///< paragraphs, plain text
+  std::vector<PortSpec> inputs;
+  std::string variadic;     ///< non-empty: accepts further named inputs; says what they are
+  std::vector<PortSpec> outputs;
+  std::vector<ParameterSpec> parameters;
+  std::vector<ErrorSpec> errors;
+  bool deterministic = true;
+  bool stateful = false;
+  bool source = false;
+  bool order_sensitive = false;
+  bool splittable = false;
+  std::string cost;       ///< "O(rows) time, ..."
+  std::string reference;  ///< paper, standard or library
+  std::string example;    ///< a runnable tube (YAML); may use ${DIR}, a scratch folder
+};
+
+/// Makes the bound operator; `params` is a complete, validated map (defaults filled in).
+using OperatorFactory = std::function<base::Result<std::shared_ptr<const Operator>>(
+    const Value& params, std::span<const Binding> bindings)>;
+
+/// The native operators by name. Built once, then frozen (immutable, thread-safe).
+class Registry {
+ public:
+  struct Entry {
+    OperatorSpec spec;
+    OperatorFactory factory;
+  };
+
+  /// kAlreadyExists on a second registration of a name, kInvalidArgument for an incomplete spec.
+  base::Status add(OperatorSpec spec, OperatorFactory factory);
+
+  const Entry* find(std::string_view name) const;
+  std::span<const Entry> entries() const { return entries_; }  ///< sorted by name
+
+  /// A node type for operator `name` with `params` (a map or absent). Every parameter problem is
+  /// reported: unknown (with the nearest name), missing, wrong type, not a choice.
+  base::Result<std::unique_ptr<NodeType>> make_type(std::string_view name,
+                                                    const Value& params) const;
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+/// The closest of `candidates` to `name` within a third of its length in edits; empty if none.
+std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
+
+}  // namespace penstock::core

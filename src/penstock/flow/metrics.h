@@ -1,0 +1,52 @@
+// What a run counted: per node calls, failures, time; bounded memory whatever the run's length.
+//
+// Owner thread only (the runner's).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace penstock::flow {
+
+/// Durations in logarithmic buckets (8 per octave, 1 ns to ~1 h): quantiles within 9 %.
+class DurationHistogram {
+ public:
+  void add(std::int64_t duration_ns);
+  /// Upper edge of the bucket holding quantile q in [0, 1]; 0 when empty.
+  std::int64_t quantile_ns(double q) const;
+  std::int64_t count() const { return count_; }
+  std::int64_t total_ns() const { return total_ns_; }
+  std::int64_t max_ns() const { return max_ns_; }
+  std::span<const std::uint32_t> buckets() const { return buckets_; }
+
+ private:
+  static constexpr int kBuckets = 42 * 8;
+  std::array<std::uint32_t, kBuckets> buckets_{};
+  std::int64_t count_ = 0, total_ns_ = 0, max_ns_ = 0;
+};
+
+struct NodeMetrics {
+  std::int64_t runs = 0;       ///< calls that returned, failed ones included
+  std::int64_t no_event = 0;   ///< calls that emitted nothing
+  std::int64_t skipped = 0;    ///< not called: a required input was absent
+  std::int64_t failed = 0;
+  std::int64_t retries = 0;
+  std::int64_t running = 0;    ///< handed to the executor and not back yet
+  DurationHistogram duration;
+};
+
+/// One NodeMetrics per plan node.
+class RunMetrics {
+ public:
+  explicit RunMetrics(std::size_t num_nodes) : nodes_(num_nodes) {}
+  std::span<const NodeMetrics> nodes() const { return nodes_; }
+  NodeMetrics& node(std::int32_t index) { return nodes_[static_cast<std::size_t>(index)]; }
+  std::int64_t epochs_started = 0, epochs_finished = 0, results = 0;
+
+ private:
+  std::vector<NodeMetrics> nodes_;
+};
+
+}  // namespace penstock::flow

@@ -1,0 +1,156 @@
+// Plan: a compiled Spec. Dense indices, resolved operators, static regions, ready to run.
+//
+// Immutable and thread-safe. Nodes of one region are contiguous, and within a region in topological
+// order; so are their signals. What the words mean: docs/design/0002-run-rule.md.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/core/identity.h"
+#include "penstock/core/operator.h"
+#include "penstock/core/value.h"
+#include "penstock/flow/diagnostic.h"
+#include "penstock/flow/spec.h"
+
+namespace penstock::flow {
+
+/// Turns the `type:` of a node into a NodeType. One per language; tried in order.
+class Resolver {
+ public:
+  virtual ~Resolver() = default;
+  /// Null when the type is not this resolver's kind; an error when it is and cannot be had.
+  virtual base::Result<std::unique_ptr<core::NodeType>> resolve(const NodeSpec& node,
+                                                                const core::Value& params) const = 0;
+  /// Names this resolver knows, for "did you mean".
+  virtual std::vector<std::string> known_names() const { return {}; }
+};
+
+/// The native operators of a registry.
+class RegistryResolver : public Resolver {
+ public:
+  explicit RegistryResolver(const core::Registry& registry) : registry_(registry) {}
+  base::Result<std::unique_ptr<core::NodeType>> resolve(const NodeSpec& node,
+                                                        const core::Value& params) const override;
+  std::vector<std::string> known_names() const override;
+
+ private:
+  const core::Registry& registry_;
+};
+
+enum class NodeKind : std::uint8_t { kOperator, kMap, kGather, kReturn, kInput };
+
+/// When a gather emits (tube.md, "gather").
+enum class GatherMode : std::uint8_t { kClose, kCount, kTrigger };
+
+inline constexpr std::int32_t kNone = -1;
+
+/// An incoming edge, as the runner uses it.
+struct InEdge {
+  std::int32_t signal = kNone;  ///< global signal index; kNone = port not connected
+  std::int32_t up = 0;          ///< regions between consumer and producer (broadcast downwards)
+  bool required = true;
+  bool collects = false;        ///< the producer lies in a deeper region; `map` closes it
+  std::int32_t map = kNone;     ///< collecting edge: the map node (in the consumer's region)
+};
+
+struct PlanNode {
+  std::string id;
+  std::string type;            ///< as written
+  NodeKind kind = NodeKind::kOperator;
+  std::int32_t region = 0;
+  std::int32_t first_edge = 0, num_edges = 0;      ///< into Plan::in_edges()
+  std::int32_t first_signal = 0, num_signals = 0;  ///< into Plan::signal_names()
+  bool enabled = true;
+  bool stateful = false;       ///< runs in epoch order, in one place
+  bool source = false;         ///< may exhaust
+  bool needs_host = false;
+  bool native = true;
+  bool flatten = false;        ///< gather
+  GatherMode gather_mode = GatherMode::kClose;
+  std::int64_t gather_n = 0;   ///< gather by count with a fixed n
+  DependsForm form = DependsForm::kNone;           ///< return
+  std::vector<core::Binding> bindings;             ///< per in-edge
+  std::shared_ptr<const core::Operator> op;        ///< kOperator only
+  Mark mark;
+};
+
+/// Nodes that run together once per activation: the root, or the body of one map.
+struct Region {
+  std::int32_t parent = kNone;
+  std::int32_t map = kNone;      ///< the map node (in `parent`) whose elements this region runs for
+  std::int32_t depth = 0;
+  std::int32_t first_node = 0, num_nodes = 0;
+  std::int32_t first_signal = 0, num_signals = 0;
+  std::vector<std::int32_t> children;  ///< regions, by map node
+};
+
+struct PlanInput {
+  std::string id;
+  Scope scope;
+  bool required;
+  core::Value default_value;
+  std::int32_t signal;  ///< kNone when nothing reads it
+};
+
+class Plan {
+ public:
+  /// Compiles `spec`. `inputs`: values for tube-scoped inputs (a map; unknown names are ignored with
+  /// a warning by the caller). All problems at once: unknown node, signal, slot, input, type or
+  /// parameter (with the nearest name), duplicate slot, cycle (named in order), cross-map
+  /// dependency, wrong arity, more than one return.
+  static std::expected<std::shared_ptr<const Plan>, Diagnostics> compile(
+      const Spec& spec, std::span<const Resolver* const> resolvers,
+      const core::Value& tube_inputs = {});
+
+  const Spec& spec() const { return *spec_; }
+  std::span<const PlanNode> nodes() const { return nodes_; }
+  std::span<const InEdge> in_edges() const { return in_edges_; }
+  std::span<const InEdge> in_edges(const PlanNode& node) const {
+    return std::span(in_edges_).subspan(static_cast<std::size_t>(node.first_edge),
+                                        static_cast<std::size_t>(node.num_edges));
+  }
+  std::span<const Region> regions() const { return regions_; }
+  std::span<const std::string> signal_names() const { return signal_names_; }
+  std::int32_t producer(std::int32_t signal) const {
+    return signal_producer_[static_cast<std::size_t>(signal)];
+  }
+  std::span<const PlanInput> inputs() const { return inputs_; }
+  /// The virtual node that owns the input signals; always node 0.
+  static constexpr std::int32_t kInputNode = 0;
+  std::int32_t return_node() const { return return_node_; }  ///< kNone when there is none
+  bool has_source() const { return has_source_; }
+  bool needs_host() const { return needs_host_; }
+  /// Index of the node with this id, or kNone.
+  std::int32_t find_node(std::string_view id) const;
+  /// Values of the tube-scoped inputs, by input index; absent for process-scoped ones.
+  std::span<const core::Value> tube_values() const { return tube_values_; }
+
+  /// Identity of what the plan computes: operators, parameters, wiring, policies; not names of
+  /// files, comments, formatting or node order.
+  const core::Digest& digest() const { return digest_; }
+
+ private:
+  friend class PlanBuilder;
+  friend class Scheduler;
+  Plan() = default;
+
+  std::shared_ptr<const Spec> spec_;
+  std::vector<PlanNode> nodes_;
+  std::vector<InEdge> in_edges_;
+  std::vector<Region> regions_;
+  std::vector<std::string> signal_names_;
+  std::vector<std::int32_t> signal_producer_;
+  std::vector<PlanInput> inputs_;
+  std::vector<core::Value> tube_values_;
+  std::int32_t return_node_ = kNone;
+  bool has_source_ = false, needs_host_ = false;
+  core::Digest digest_;
+};
+
+}  // namespace penstock::flow

@@ -1,0 +1,100 @@
+// Spec: a tube as parsed, before any name is resolved. Plain data, with the place of every part.
+//
+// read_spec() (spec_yaml.h) makes it from YAML; the Python API makes it from a dict. Compiling it
+// (plan.h) never changes it. Format: docs/formats/tube.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/core/value.h"
+#include "penstock/flow/diagnostic.h"
+
+namespace penstock::flow {
+
+/// Line and column in the Spec's source, from 1; 0 = unknown.
+struct Mark {
+  std::int32_t line = 0;
+  std::int32_t column = 0;
+};
+
+/// One incoming edge of a node: `slot: node.signal`.
+struct Dependency {
+  std::string slot;          ///< keyword name; empty for a positional edge
+  std::int32_t position = -1;  ///< >= 0 for a positional edge (strings of the list, in order)
+  std::string node;          ///< producing node, or "input" / "assets"
+  std::string signal;
+  Mark mark;
+};
+
+/// The written form of `depends`; for `return` it decides the shape of the result.
+enum class DependsForm : std::uint8_t { kNone, kScalar, kPositional, kKeyword, kMixed };
+
+struct ParameterValue {
+  std::string name;
+  core::Value value;  ///< exactly the text "input.<name>" refers to a tube-scoped input
+  Mark mark;
+};
+
+/// Keys only we know, kept for the policies issue; each absent unless written.
+struct PolicySpec {
+  core::Value retry, timeout_ms, resources, cache, where;
+};
+
+struct NodeSpec {
+  std::string id;
+  std::string type;  ///< "map", "gather", "return", "tube", operator name, builtin or "pkg.mod.obj"
+  DependsForm depends_form = DependsForm::kNone;
+  std::vector<Dependency> depends;
+  std::vector<ParameterValue> params;
+  bool enabled = true;
+  std::string enabled_input;  ///< name in `enabled: input.<name>`; empty otherwise
+  std::optional<bool> stateful;
+  std::string description;
+  PolicySpec policy;
+  Mark mark, type_mark;
+};
+
+enum class Scope : std::uint8_t { kTube, kProcess, kRunner, kNode };
+
+struct InputSpec {
+  std::string id;
+  std::string type;  ///< free text
+  Scope scope = Scope::kTube;
+  bool required = true;
+  core::Value default_value;  ///< absent = no default
+  std::string description;
+  Mark mark;
+};
+
+struct AssetSpec {
+  std::string id;
+  std::string type;
+  Scope scope = Scope::kRunner;
+  std::vector<ParameterValue> params;
+  std::optional<Dependency> depends;
+  std::string description;
+  Mark mark;
+};
+
+struct Spec {
+  std::string noob_id, noob_model, noob_version, description;
+  std::vector<InputSpec> inputs;   ///< in file order
+  std::vector<AssetSpec> assets;
+  std::vector<NodeSpec> nodes;
+  std::vector<std::string> extends;
+  core::Value report;              ///< plots for the report page (ours); absent unless written
+
+  std::string file = "<text>";               ///< for messages, and the base of relative paths
+  std::shared_ptr<const std::string> source;  ///< text, for excerpts; null for a Spec built by API
+};
+
+/// A Diagnostic at `mark` of `spec`, with its excerpt.
+Diagnostic diagnose(const Spec& spec, Mark mark, std::string_view id, std::string message,
+                    std::string help = {});
+
+}  // namespace penstock::flow
