@@ -1,0 +1,187 @@
+"""The functions, classes and generators that the random tubes of generate.py are made of.
+
+All are pure in their arguments and work on any value that flows in these tubes: ints, None, and lists of
+such. `weight` maps any of them to an int, so a wrong value anywhere changes what is seen downstream.
+"""
+
+from collections.abc import Generator
+from typing import Annotated
+
+try:
+    from penstock import NoEvent
+except ImportError:  # the oracle and its own tests run without penstock
+
+    class NoEvent:
+        """Stands for penstock.NoEvent."""
+
+
+class Name:
+    """Names a signal. Any metadata object with a string attribute `name` does."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+MODULUS = 1009
+
+
+def weight(value) -> int:
+    if value is None:
+        return 7
+    if isinstance(value, list | tuple):
+        total = 3 + len(value)
+        for item in value:
+            total = (total * 31 + weight(item)) % MODULUS
+        return total
+    if isinstance(value, dict):
+        return weight([[len(key), item] for key, item in sorted(value.items())])
+    return int(value) % MODULUS
+
+
+# ---- plain functions -------------------------------------------------------------------------------
+
+
+def constant(start: int = 5) -> int:
+    return start
+
+
+def add_one(value):
+    return weight(value) + 1
+
+
+def scale(value, factor: int = 3) -> Annotated[int, Name("scaled")]:
+    return weight(value) * factor % MODULUS
+
+
+def combine(left, right):
+    return (weight(left) * 17 + weight(right)) % MODULUS
+
+
+def three(a, b, c) -> Annotated[int, Name("sum")]:
+    return (weight(a) + 2 * weight(b) + 3 * weight(c)) % MODULUS
+
+
+def with_default(value, other=40):
+    return (weight(value) * 5 + weight(other)) % MODULUS
+
+
+def optional_pair(left: int | None = None, right: int | None = None) -> Annotated[int, Name("pair")]:
+    return (weight(left) * 13 + weight(right)) % MODULUS
+
+
+def needs_one(value, extra: int | None = None):
+    return (weight(value) * 19 + weight(extra)) % MODULUS
+
+
+def keywords(**given) -> Annotated[list, Name("seen")]:
+    return [[len(key), sum(map(ord, key)), weight(value)] for key, value in sorted(given.items())]
+
+
+def positional(*given):
+    return [weight(value) for value in given]
+
+
+def maybe_none(value):
+    return None if weight(value) % 3 == 0 else weight(value)
+
+
+def drop_some(value, every: int = 3):
+    return NoEvent if weight(value) % every == 0 else weight(value)
+
+
+def drop_all(value):
+    return NoEvent
+
+
+def split(value) -> tuple[Annotated[int, Name("low")], Annotated[int, Name("high")]]:
+    return weight(value) % 10, weight(value) // 10
+
+
+def route(value) -> tuple[Annotated[int, Name("even")], Annotated[int, Name("odd")], Annotated[int, Name("all")]]:
+    number = weight(value)
+    if number % 7 == 0:
+        return NoEvent
+    return (number, NoEvent, number) if number % 2 == 0 else (NoEvent, number, number)
+
+
+def make_list(value, longest: int = 4) -> Annotated[list, Name("items")]:
+    number = weight(value)
+    return [number + k for k in range(number % (longest + 1))]
+
+
+def make_nested(value) -> Annotated[list, Name("rows")]:
+    number = weight(value)
+    return [[number + 10 * i + k for k in range((number + i) % 3)] for i in range(number % 4)]
+
+
+# ---- with memory -----------------------------------------------------------------------------------
+
+
+class RunningSum:
+    def __init__(self, start: int = 0):
+        self.total = start
+
+    def process(self, value):
+        self.total = (self.total * 3 + weight(value)) % MODULUS
+        return self.total
+
+
+class Differences:
+    def __init__(self):
+        self.last = None
+
+    def process(self, value) -> tuple[Annotated[int, Name("now")], Annotated[int, Name("change")]]:
+        number = weight(value)
+        change = NoEvent if self.last is None else number - self.last
+        self.last = number
+        return number, change
+
+
+class EverySecond:
+    def __init__(self):
+        self.calls = 0
+
+    def process(self, value, other: int | None = None) -> Annotated[int, Name("kept")]:
+        self.calls += 1
+        return (weight(value) + weight(other)) % MODULUS if self.calls % 2 == 0 else NoEvent
+
+
+class Ticker:
+    """A class without inputs: it counts its calls."""
+
+    def __init__(self, step: int = 1):
+        self.count = 0
+        self.step = step
+
+    def process(self) -> Annotated[int, Name("tick")]:
+        self.count += self.step
+        return self.count
+
+
+# ---- generators ------------------------------------------------------------------------------------
+
+
+def count_up(limit: int = 1000, start: int = 0) -> Generator[Annotated[int, Name("index")], None, None]:
+    yield from range(start, start + limit)
+
+
+def unnamed_source(limit: int = 1000):
+    for index in range(limit):
+        yield index * 7 % 13
+
+
+def sporadic(limit: int = 1000, every: int = 2) -> Generator[Annotated[int, Name("word")], None, None]:
+    for index in range(limit):
+        yield index if index % every == 0 else NoEvent
+
+
+def lists_source(limit: int = 1000, longest: int = 4) -> Generator[Annotated[list, Name("batch")], None, None]:
+    for index in range(limit):
+        yield [index * 11 + k for k in range((index * 5 + 3) % (longest + 1))]
+
+
+def two_signals(
+    limit: int = 1000,
+) -> Generator[tuple[Annotated[int, Name("first")], Annotated[int, Name("second")]], None, None]:
+    for index in range(limit):
+        yield index, (NoEvent if index % 3 == 1 else index + 100)
