@@ -50,7 +50,7 @@ def add_one(value):
 
 
 def scale(value, factor: int = 3) -> Annotated[int, Name("scaled")]:
-    return weight(value) * factor % MODULUS
+    return weight(value) * weight(factor) % MODULUS
 
 
 def combine(left, right):
@@ -86,7 +86,7 @@ def maybe_none(value):
 
 
 def drop_some(value, every: int = 3):
-    return NoEvent if weight(value) % every == 0 else weight(value)
+    return NoEvent if weight(value) % max(2, weight(every) % 5) == 0 else weight(value)
 
 
 def drop_all(value):
@@ -106,7 +106,7 @@ def route(value) -> tuple[Annotated[int, Name("even")], Annotated[int, Name("odd
 
 def make_list(value, longest: int = 4) -> Annotated[list, Name("items")]:
     number = weight(value)
-    return [number + k for k in range(number % (longest + 1))]
+    return [number + k for k in range(number % (1 + weight(longest) % 6))]
 
 
 def make_nested(value) -> Annotated[list, Name("rows")]:
@@ -151,7 +151,7 @@ class Ticker:
 
     def __init__(self, step: int = 1):
         self.count = 0
-        self.step = step
+        self.step = weight(step)
 
     def process(self) -> Annotated[int, Name("tick")]:
         self.count += self.step

@@ -160,13 +160,8 @@ class Oracle:
             emitted = held[:]
             held.clear()
         else:
-            trigger_edge = wiring.gather_edge(node, "trigger")
-            fired = named.get("trigger")
-            if trigger_edge.region and trigger_edge.region == value_edge.region:
-                firing = [i for i, value in fired or [] if value is not None]
-                taken = len(held) + sum(i <= firing[-1] for i, _ in items) if firing else None
-            else:
-                taken = None if fired is None else len(held) + len(items)
+            released = self.released(node, named.get("trigger"), items)
+            taken = None if released is None else len(held) + released
             held += [value for _, value in items]
             if taken is None:
                 return
@@ -175,6 +170,14 @@ class Oracle:
         if node.params.get("flatten"):
             emitted = [x for item in emitted for x in (item if isinstance(item, list | tuple) else [item])]
         self.values[node.id, "value"][path] = emitted
+
+    def released(self, node, fired, items):
+        """How many of this epoch's items a gather by trigger lets go; None when nothing fired."""
+        trigger, value = (wiring.gather_edge(node, slot) for slot in ("trigger", "value"))
+        if not value.region or trigger.region != value.region:
+            return None if fired is None else len(items)
+        firing = [index for index, what in fired or [] if what is not None]
+        return sum(index <= firing[-1] for index, _ in items) if firing else None
 
     # ---- epochs and edges ----------------------------------------------------------------------
 

@@ -1,0 +1,148 @@
+"""Random tubes: the local runners give the same events and results as the model oracle.
+
+PENSTOCK_MODEL_COUNT (default 5000) random tubes from seed PENSTOCK_MODEL_SEED (default 0) on. The process
+runner sees them in bundles, many tubes side by side in one, and some singly. A failing case is shrunk, and
+printed with its seed.
+"""
+
+import os
+import pprint
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+from model.compare import by_oracle, event_key, first_difference, shrink  # noqa: E402
+from model.generate import bundle, generate  # noqa: E402
+from model.oracle import ABSENT  # noqa: E402
+from model.planted import PLANTED  # noqa: E402
+
+import penstock as ps  # noqa: E402
+
+COUNT = int(os.environ.get("PENSTOCK_MODEL_COUNT", "5000"))
+FIRST = int(os.environ.get("PENSTOCK_MODEL_SEED", "0"))
+BUNDLE = 50
+SINGLE_PROCESS_CASES = 20
+
+
+def by_runner(case, make_runner, stop_at_end=False):
+    """The same outcome as compare.by_oracle, from a runner of penstock."""
+    try:
+        tube = ps.Tube.load(case.tube, inputs=case.tube_inputs)
+    except ps.Error:
+        return "refused"
+    seen = {}
+
+    def callback(event):
+        if event["node_id"] != "meta":
+            epoch = event["epoch"]
+            path = tuple((str(name), int(index)) for name, index in epoch.path)
+            seen.setdefault(epoch.root, []).append((event["node_id"], event["signal"], path, event["value"]))
+
+    with make_runner(tube) as runner:
+        runner.add_callback(callback)
+        if stop_at_end:
+            found = runner.run(case.epochs)
+            return {root: sorted(events, key=event_key) for root, events in seen.items()}, list(found or [])
+        results = [runner.process(**case.process_inputs) for _ in range(case.epochs)]
+    return [(sorted(seen.get(root, []), key=event_key), result) for root, result in enumerate(results)]
+
+
+def without_absent(outcome):
+    """`process()` gives None when there is no result."""
+    if isinstance(outcome, str):
+        return outcome
+    return [(events, None if result is ABSENT else result) for events, result in outcome]
+
+
+def difference(case, make_runner):
+    return first_difference(without_absent(by_oracle(case)), by_runner(case, make_runner))
+
+
+def difference_of_runs(case, make_runner):
+    """Compare `run(n)`: the epochs up to the end, and the results that are present."""
+    expected, found = by_oracle(case, stop_at_end=True), by_runner(case, make_runner, stop_at_end=True)
+    if isinstance(expected, str) or isinstance(found, str):
+        return first_difference(expected, found)
+    seen, results = found
+    # A last epoch without events cannot be seen from outside.
+    rows = [(seen.pop(root, []), None) for root in range(len(expected))]
+    if seen:
+        return f"events after the end, in epochs {sorted(seen)}"
+    wanted = [result for _, result in expected if result is not ABSENT]
+    if repr(wanted) != repr(results):
+        return f"results {wanted!r:.300} against {results!r:.300}"
+    return first_difference([(events, None) for events, _ in expected], rows)
+
+
+def check(seeds, make_runner, compare):
+    for seed in seeds:
+        case = generate(seed)
+        found = compare(case, make_runner)
+        if found:
+            small = shrink(case, lambda candidate: compare(candidate, make_runner))
+            pytest.fail(
+                f"seed {seed}: {found}\nshrunk ({small.epochs} epochs, tube inputs {small.tube_inputs}, "
+                f"process inputs {small.process_inputs}): {compare(small, make_runner)}\n" + pprint.pformat(small.tube, width=110)
+            )
+
+
+SEEDS = range(FIRST, FIRST + COUNT)
+TENTHS = [SEEDS[k::10] for k in range(10)]
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_synchronous_runner(tenth):
+    check(TENTHS[tenth], ps.SynchronousRunner, difference)
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_threaded_runner(tenth):
+    check(TENTHS[tenth], ps.ThreadedRunner, difference)
+
+
+def has_no_required_process_input(case):
+    return not case.process_inputs
+
+
+@pytest.mark.parametrize("make_runner", [ps.SynchronousRunner, ps.ThreadedRunner], ids=["sync", "threads"])
+def test_run_stops_where_the_oracle_stops(make_runner):
+    seeds = [seed for seed in SEEDS[: COUNT // 2] if has_no_required_process_input(generate(seed))]
+    check(seeds, make_runner, difference_of_runs)
+
+
+def two_processes(tube):
+    return ps.MultiProcessRunner(tube, max_workers=2)
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_process_runner_on_bundles(tenth):
+    cases = [generate(seed) for seed in TENTHS[tenth]]
+    cases = [case for case in cases if by_oracle(case) != "refused"]
+    for start in range(0, len(cases), BUNDLE):
+        whole = cases[start : start + BUNDLE]
+        found = difference(bundle(whole), two_processes)
+        while found and len(whole) > 1:  # halve the bundle while one half still fails
+            halves = whole[: len(whole) // 2], whole[len(whole) // 2 :]
+            whole = next((half for half in halves if difference(bundle(half), two_processes)), None)
+            assert whole, f"only the whole bundle differs, from seed {cases[start].seed}: {found}"
+        if found:
+            small = shrink(bundle(whole), lambda candidate: difference(candidate, two_processes))
+            pytest.fail(f"seed {whole[0].seed}: {found}\n" + pprint.pformat(small.tube, width=110))
+
+
+def test_process_runner_on_single_tubes():
+    check(SEEDS[:SINGLE_PROCESS_CASES], two_processes, difference)
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.__name__)
+def test_a_planted_bug_turns_the_comparison_red(planted):
+    """The canary: the random tubes tell each wrong scheduler from the oracle."""
+    for seed in range(1500):
+        case = generate(seed)
+        for stop_at_end in (False, True):
+            if first_difference(by_oracle(case, stop_at_end=stop_at_end), by_oracle(case, planted, stop_at_end)):
+                return
+    pytest.fail(f"{planted.__name__} looks right on 1500 tubes")

@@ -1,0 +1,309 @@
+"""Random tubes by seed, over all that docs/design/0002-run-rule.md speaks of.
+
+A tube grows node by node; each new node draws its inputs from the signals that exist. The generator
+knows regions, so most draws are well wired; a small share is drawn without looking and may be refused
+at load, by the oracle and by the engine alike.
+"""
+
+import random
+from dataclasses import dataclass, field
+
+from model import functions, wiring
+
+PLAIN = [
+    "add_one", "scale", "combine", "three", "with_default", "optional_pair", "needs_one", "keywords", "positional",
+    "maybe_none", "drop_some", "drop_all", "split", "route", "make_list", "make_nested",
+    "RunningSum", "Differences", "EverySecond",
+]  # fmt: skip
+WEIGHTS = [6, 3, 6, 2, 3, 5, 5, 3, 2, 4, 7, 1, 5, 6, 6, 4, 6, 4, 5]
+SOURCES = ["count_up", "unnamed_source", "sporadic", "lists_source", "two_signals", "Ticker", "constant"]
+LISTS = {"make_list", "make_nested", "lists_source", "positional"}
+CARELESS = 0.04  # share of edges drawn without regard to regions
+
+
+@dataclass
+class Case:
+    seed: int
+    tube: dict
+    tube_inputs: dict
+    process_inputs: dict
+    epochs: int
+
+
+@dataclass
+class Signal:
+    node: str
+    name: str
+    region: tuple
+    is_list: bool = False
+
+    def __str__(self):
+        return f"{self.node}.{self.name}"
+
+
+@dataclass
+class Growth:
+    rng: random.Random
+    nodes: dict = field(default_factory=dict)
+    inputs: dict = field(default_factory=dict)
+    signals: list = field(default_factory=list)
+
+    def add(self, kind, spec, region, list_signals=()):
+        id_ = f"{kind[0].lower()}{len(self.nodes)}"
+        self.nodes[id_] = spec
+        if kind == "map":
+            nested = spec.pop("_nested")
+            self.signals += [Signal(id_, "value", (*region, id_), nested), Signal(id_, "n", region)]
+        elif kind == "gather":
+            self.signals.append(Signal(id_, "value", region, True))
+        else:
+            call = getattr(functions, kind)
+            for name in wiring.signal_names(call.process if isinstance(call, type) else call):
+                self.signals.append(Signal(id_, name, region, name in list_signals))
+        if self.rng.random() < 0.04:
+            spec["enabled"] = self.rng.choice([False, False, True])
+        return id_
+
+
+def generate(seed):
+    rng = random.Random(seed)
+    grown = Growth(rng)
+    add_inputs(grown)
+    for _ in range(rng.randint(1, 3)):
+        add_source(grown)
+    for _ in range(rng.randint(2, 14)):
+        draw = rng.random()
+        if draw < 0.22:
+            add_map(grown)
+        elif draw < 0.36:
+            add_gather(grown)
+        elif draw < 0.40:
+            add_source(grown)
+        else:
+            add_plain(grown)
+    if rng.random() < 0.85:
+        add_return(grown)
+    items = list(grown.nodes.items())
+    if rng.random() < 0.3:  # the order in the file means nothing
+        rng.shuffle(items)
+    tube = {"noob_id": f"model-{seed}", "input": grown.inputs, "nodes": dict(items)}
+    given = {name: rng.randrange(20) for name, spec in grown.inputs.items() if rng.random() < 0.5 or required(spec)}
+    scopes = {name: spec["scope"] for name, spec in grown.inputs.items()}
+    return Case(
+        seed,
+        tube,
+        {name: value for name, value in given.items() if scopes[name] == "tube"},
+        {name: value for name, value in given.items() if scopes[name] == "process"},
+        rng.randint(1, 5),
+    )
+
+
+def required(spec):
+    return "default" not in spec and spec.get("required", True)
+
+
+def add_inputs(grown):
+    rng = grown.rng
+    for index in range(rng.choice([0, 0, 1, 2])):
+        spec = {"type": "int", "scope": rng.choice(["tube", "process"])}
+        choice = rng.randrange(3)
+        if choice == 0:
+            spec["default"] = rng.randrange(20)
+        elif choice == 1:
+            spec["required"] = False
+        grown.inputs[f"in{index}"] = spec
+        grown.signals.append(Signal("input", f"in{index}", ()))
+
+
+def add_source(grown):
+    rng = grown.rng
+    name = rng.choice(SOURCES)
+    params = {}
+    if name not in ("Ticker", "constant") and rng.random() < 0.35:
+        params["limit"] = rng.randint(0, 4)
+    if name == "sporadic":
+        params["every"] = rng.randint(1, 3)
+    if name == "Ticker":
+        tube_scoped = [n for n, s in grown.inputs.items() if s["scope"] == "tube" and "default" in s]
+        params["step"] = f"input.{rng.choice(tube_scoped)}" if tube_scoped and rng.random() < 0.5 else rng.randint(1, 3)
+    grown.add(name, {"type": f"model.functions.{name}"} | ({"params": params} if params else {}), (), {"batch"})
+
+
+def add_plain(grown):
+    rng = grown.rng
+    name = rng.choices(PLAIN, WEIGHTS)[0]
+    call = getattr(functions, name)
+    slots, extra = wiring.slots_of(call.process if isinstance(call, type) else call, isinstance(call, type))
+    pool = on_one_chain(grown)
+    picked = []
+    if name == "keywords":
+        wanted = [f"k{i}" for i in range(rng.randint(1, 3))]
+    elif name == "positional":
+        wanted = [None] * rng.randint(1, 3)
+    else:
+        defaults = ("factor", "other", "every", "longest")
+        wanted = [s for s, needed in slots.items() if (s not in defaults or rng.random() < 0.25) and (needed or rng.random() < 0.8)]
+    for slot in wanted:
+        picked.append((slot, choose(grown, pool)))
+    depends = written(rng, picked, list(slots), extra)
+    spec = {"type": f"model.functions.{name}"}
+    if depends:
+        spec["depends"] = depends
+    if name == "drop_some" and "every" not in wanted:
+        spec["params"] = {"every": rng.randint(2, 4)}
+    if name == "RunningSum":
+        spec["params"] = {"start": rng.randrange(9)}
+    if name == "scale" and "factor" not in wanted and rng.random() < 0.3:
+        spec["params"] = {"factor": rng.randint(2, 9)}
+    if not isinstance(call, type) and rng.random() < 0.08:
+        spec["stateful"] = True
+    region = max((signal.region for _, signal in picked), key=len, default=())
+    lists = wiring.signal_names(call) if name in LISTS else ()
+    grown.add(name, spec, region, lists)
+
+
+def written(rng, picked, slots, extra):
+    """Write (slot, signal) pairs in one of the forms of `depends`; a position needs all slots before it."""
+    if not picked:
+        return None
+    if picked[0][0] is None:
+        return str(picked[0][1]) if len(picked) == 1 and rng.random() < 0.5 else [str(s) for _, s in picked]
+    leading = 0
+    while not extra and leading < len(picked) and picked[leading][0] == slots[leading]:
+        leading += 1
+    positions = rng.randint(0, leading)
+    if positions == 1 and len(picked) == 1 and rng.random() < 0.6:
+        return str(picked[0][1])
+    by_position = [str(signal) for _, signal in picked[:positions]]
+    by_name = [{slot: str(signal)} for slot, signal in picked[positions:]]
+    return interleave(rng, by_position, by_name)
+
+
+def interleave(rng, first, second):
+    rng.shuffle(second)
+    merged, first = [], first[:]
+    for item in second:
+        while first and rng.random() < 0.5:
+            merged.append(first.pop(0))
+        merged.append(item)
+    return merged + first
+
+
+def on_one_chain(grown):
+    """Signals of all regions on the chain of a region drawn at random; deeper regions more often."""
+    rng = grown.rng
+    regions = sorted({signal.region for signal in grown.signals}, key=lambda r: (len(r), r))
+    region = rng.choices(regions, [1 + 4 * len(r) for r in regions])[0]
+    return [signal for signal in grown.signals if region[: len(signal.region)] == signal.region]
+
+
+def choose(grown, pool):
+    if grown.rng.random() < CARELESS:
+        return grown.rng.choice(grown.signals)
+    return grown.rng.choices(pool, [1 + 5 * len(s.region) + i / len(pool) for i, s in enumerate(pool)])[0]
+
+
+def add_map(grown):
+    rng = grown.rng
+    lists = [s for s in grown.signals if s.is_list and len(s.region) < 3]
+    if not lists or rng.random() < 0.3:
+        source = choose(grown, [s for s in on_one_chain(grown) if len(s.region) < 3])
+        name = rng.choice(["make_list", "make_nested"])
+        id_ = grown.add(name, {"type": f"model.functions.{name}", "depends": str(source)}, source.region, {"items", "rows"})
+        lists = [s for s in grown.signals if s.node == id_]
+    source = rng.choices(lists, [1 + 3 * len(s.region) + 2 * (s.name == "rows") for s in lists])[0]
+    spec = {"type": "map", "depends": rng.choice([str(source), [{"value": str(source)}], [str(source)]])}
+    # make_nested gives rows, lists of lists: its elements can be mapped again.
+    spec["_nested"] = source.name == "rows"
+    grown.add("map", spec, source.region)
+
+
+def add_gather(grown):
+    rng = grown.rng
+    mapped = [s for s in grown.signals if s.region]
+    in_root = not mapped or rng.random() < 0.2
+    value = rng.choice([s for s in grown.signals if not s.region] if in_root else mapped)
+    region = value.region[:-1]
+    outer = [s for s in grown.signals if region[: len(s.region)] == s.region]
+    params, edges = {}, [("value", value)]
+    mode = rng.choice(["n", "trigger"] if in_root else ["close", "close", "closed by n", "n", "n wired", "trigger", "trigger inside"])
+    if mode == "closed by n":
+        edges.append(("n", next(s for s in grown.signals if s.node == value.region[-1] and s.name == "n")))
+    elif mode == "n":
+        params["n"] = rng.randint(1, 5)
+    elif mode == "n wired":
+        numbers = [s for s in outer if s.name == "n" and s.region != value.region[:-1]]
+        if numbers:
+            edges.append(("n", rng.choice(numbers)))
+    elif mode == "trigger":
+        edges.append(("trigger", choose(grown, outer)))
+    elif mode == "trigger inside":
+        inside = rng.choice([s for s in mapped if s.region == value.region])
+        if rng.random() < 0.8:
+            spec = {"type": "model.functions.drop_some", "depends": str(inside), "params": {"every": rng.randint(2, 3)}}
+            inside = Signal(grown.add("drop_some", spec, inside.region), "value", inside.region)
+        edges.append(("trigger", inside))
+    if rng.random() < 0.02:
+        params["n"] = 2
+    if rng.random() < 0.25:
+        params["flatten"] = True
+    if len(edges) == 1 and rng.random() < 0.6:
+        depends = str(value)
+    else:
+        depends = [{slot: str(signal)} for slot, signal in edges]
+        rng.shuffle(depends)
+    spec = {"type": "gather", "depends": depends} | ({"params": params} if params else {})
+    grown.add("gather", spec, region)
+
+
+def add_return(grown):
+    rng = grown.rng
+    pool = grown.signals[-8:] if rng.random() < 0.7 else grown.signals
+    picked = rng.sample(pool, min(len(pool), rng.randint(1, 4)))
+    form = rng.choice(["scalar", "tuple", "dict", "dict", "mixed"])
+    if form == "scalar":
+        depends = str(picked[0])
+    elif form == "tuple":
+        depends = [str(signal) for signal in picked]
+    else:
+        split = 0 if form == "dict" else rng.randint(0, len(picked))
+        by_name = [{f"k{i}": str(signal)} for i, signal in enumerate(picked[split:])]
+        depends = interleave(rng, [str(signal) for signal in picked[:split]], by_name)
+    grown.nodes["r"] = {"type": "return", "depends": depends}
+
+
+def bundle(cases):
+    """One tube that holds `cases` side by side, without their returns; ids get the prefix `s<seed>_`.
+
+    Starting worker processes costs far more than a small tube, so the process runner sees many at once.
+    Only cases with the same wiring verdict belong together: leave out those that are refused.
+    """
+
+    def renamed(seed, source):
+        return source.replace("input.", f"input.s{seed}_") if source.startswith("input.") else f"s{seed}_{source}"
+
+    nodes, inputs, tube_inputs, process_inputs = {}, {}, {}, {}
+    for case in cases:
+        seed = case.seed
+        inputs |= {f"s{seed}_{name}": spec for name, spec in case.tube["input"].items()}
+        tube_inputs |= {f"s{seed}_{name}": value for name, value in case.tube_inputs.items()}
+        process_inputs |= {f"s{seed}_{name}": value for name, value in case.process_inputs.items()}
+        for id_, spec in case.tube["nodes"].items():
+            if spec["type"] == "return":
+                continue
+            spec = dict(spec)
+            depends = spec.get("depends")
+            if isinstance(depends, str):
+                spec["depends"] = renamed(seed, depends)
+            elif depends:
+                spec["depends"] = [
+                    renamed(seed, item) if isinstance(item, str) else {k: renamed(seed, v) for k, v in item.items()}
+                    for item in depends
+                ]
+            if "params" in spec:
+                spec["params"] = {
+                    key: renamed(seed, value) if isinstance(value, str) else value for key, value in spec["params"].items()
+                }
+            nodes[f"s{seed}_{id_}"] = spec
+    tube = {"noob_id": f"bundle-{cases[0].seed}", "input": inputs, "nodes": nodes}
+    return Case(cases[0].seed, tube, tube_inputs, process_inputs, max(case.epochs for case in cases))
