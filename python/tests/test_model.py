@@ -44,9 +44,15 @@ def by_runner(case, make_runner, stop_at_end=False):
     with make_runner(tube) as runner:
         runner.add_callback(callback)
         if stop_at_end:
-            found = runner.run(case.epochs)
+            try:
+                found = runner.run(case.epochs)
+            except Exception as error:
+                return f"raised {type(error).__name__}: {error}"
             return {root: sorted(events, key=event_key) for root, events in seen.items()}, list(found or [])
-        results = [runner.process(**case.process_inputs) for _ in range(case.epochs)]
+        try:
+            results = [runner.process(**case.process_inputs) for _ in range(case.epochs)]
+        except Exception as error:  # an outcome like any other: the oracle never raises here
+            return f"raised {type(error).__name__}: {error}"
     return [(sorted(seen.get(root, []), key=event_key), result) for root, result in enumerate(results)]
 
 

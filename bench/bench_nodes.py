@@ -1,0 +1,65 @@
+"""The node functions of the benchmarks, the same ones on every side: ours, noob's, the bare loop's."""
+
+import math
+
+
+class Name:
+    def __init__(self, name):
+        self.name = name
+
+
+def count():
+    index = 0
+    while True:
+        yield index
+        index += 1
+
+
+def double(x):
+    return 2 * x
+
+
+def increment(x):
+    return x + 1
+
+
+def square(x):
+    return x * x
+
+
+def add(a, b):
+    return a + b
+
+
+def halve(x):
+    return x // 2
+
+
+def numbers(size: int = 10_000):
+    return list(range(size))
+
+
+def empty(x):
+    return x
+
+
+def left_work(x):
+    return burn(x)
+
+
+def right_work(x):
+    return burn(x + 1)
+
+
+def burn(seed, steps=100_000):
+    """About 5 ms of CPU in one Python function."""
+    total = float(seed)
+    for step in range(steps):
+        total = math.sin(total) + step * 1e-9
+    return total
+
+
+def touch(array):
+    """Look at both ends of a large array, change nothing."""
+    assert array[0] == 0.0 and array[-1] == len(array) - 1
+    return array
