@@ -80,7 +80,8 @@ class Side:
         self.close()
 
 
-def python_side(module, function, venv=OURS):
+def python_side(module, function, venv=None):
+    venv = venv or OURS
     if not venv.exists():
         raise FileNotFoundError(f"{venv}: run tools/setup or tools/setup-peers first")
     return Side([venv, ROOT / "bench" / "serve.py", module, function], f"{module}.{function}")
