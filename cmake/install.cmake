@@ -1,0 +1,1 @@
+# Filled below with the components runtime, table, python and sdk.
