@@ -1,0 +1,228 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "penstock/core/block_store.h"
+
+namespace penstock::core {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::unexpected<base::Error> system_failure(const char* what, const std::string& path) {
+  const int number = errno;
+  const base::ErrorCode code = number == ENOENT                        ? base::ErrorCode::kNotFound
+                               : number == ENOSPC || number == EDQUOT ? base::ErrorCode::kResourceExhausted
+                               : number == EACCES || number == EROFS
+                                   ? base::ErrorCode::kFailedPrecondition
+                                   : base::ErrorCode::kInternal;
+  return base::fail(code, std::string(what) + ": " + std::strerror(number) + ": path=" + path);
+}
+
+// A file descriptor that closes itself.
+class File {
+ public:
+  File(const std::string& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (number_ >= 0) {
+      ::close(number_);
+    }
+  }
+  bool is_open() const { return number_ >= 0; }
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+base::Status sync_folder(const std::string& path) {
+  const File folder(path, O_RDONLY | O_DIRECTORY);
+  if (!folder.is_open() || ::fsync(folder.number()) != 0) {
+    return system_failure("cannot sync folder", path);
+  }
+  return {};
+}
+
+// Makes `path` and its parents down from `root`; each new folder's parent is synced.
+base::Status make_folders(const fs::path& path) {
+  if (path.empty() || fs::exists(path)) {
+    return {};
+  }
+  PENSTOCK_RETURN_IF_ERROR(make_folders(path.parent_path()));
+  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
+    return system_failure("cannot make folder", path);
+  }
+  return sync_folder(path.has_parent_path() ? path.parent_path().string() : ".");
+}
+
+base::Status write_synced(const std::string& path, std::span<const std::byte> bytes) {
+  const File file(path, O_WRONLY | O_CREAT | O_EXCL);
+  if (!file.is_open()) {
+    return system_failure("cannot create file", path);
+  }
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.number(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written < 0) {
+      return system_failure("cannot write file", path);
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  if (::fsync(file.number()) != 0) {
+    return system_failure("cannot sync file", path);
+  }
+  return {};
+}
+
+base::Result<std::shared_ptr<const Buffer>> read_file(const std::string& path) {
+  const File file(path, O_RDONLY);
+  struct stat facts {};
+  if (!file.is_open() || ::fstat(file.number(), &facts) != 0) {
+    return system_failure("cannot open file", path);
+  }
+  std::shared_ptr<Buffer> buffer = Buffer::allocate(facts.st_size);
+  std::int64_t size = 0;
+  while (size < facts.st_size) {
+    const ssize_t got = ::read(file.number(), buffer->mutable_data() + size,
+                               static_cast<std::size_t>(facts.st_size - size));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return system_failure("cannot read file", path);
+    }
+    if (got == 0) {
+      return base::fail(base::ErrorCode::kDataLoss, "file shrank while it was read: path=" + path);
+    }
+    size += got;
+  }
+  return buffer;
+}
+
+std::span<const std::byte> bytes_of(const Buffer& buffer) {
+  return {buffer.data(), static_cast<std::size_t>(buffer.size_bytes())};
+}
+
+std::string temporary_path(const std::string& root) {
+  static std::atomic<std::uint64_t> counter{0};
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  return root + "/tmp/" + std::to_string(::getpid()) + "-" + std::to_string(now) + "-" +
+         std::to_string(counter.fetch_add(1));
+}
+
+// What a crash left behind; a day is far beyond the time any block takes to write.
+void sweep(const fs::path& folder) {
+  std::error_code ignored;
+  const auto limit = fs::file_time_type::clock::now() - std::chrono::hours(24);
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.last_write_time(ignored) < limit) {
+      fs::remove(entry.path(), ignored);
+    }
+  }
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<DirectoryBlockStore>> DirectoryBlockStore::open(std::string root) {
+  std::error_code error;
+  const std::string absolute = fs::absolute(root, error).lexically_normal().string();
+  if (error || root.empty()) {
+    return base::fail(base::ErrorCode::kInvalidArgument, "not a folder: path=" + root);
+  }
+  PENSTOCK_RETURN_IF_ERROR(make_folders(fs::path(absolute) / "tmp"));
+  sweep(fs::path(absolute) / "tmp");
+  return std::unique_ptr<DirectoryBlockStore>(new DirectoryBlockStore(absolute));
+}
+
+std::string DirectoryBlockStore::path_of(const Cid& cid) const {
+  const std::string hex = cid.digest.to_hex();
+  return root_ + "/" + hex.substr(0, 2) + "/" + hex.substr(2, 2) + "/" + cid.to_string();
+}
+
+base::Status DirectoryBlockStore::put(const Cid& cid, std::span<const std::byte> bytes) {
+  if (!(hash_bytes(bytes) == cid.digest)) {
+    return base::fail(base::ErrorCode::kInvalidArgument,
+                      "block does not fit its cid: size_bytes=" + std::to_string(bytes.size()) +
+                          " cid=" + cid.to_string());
+  }
+  // A whole block stays; a damaged one is replaced, so that putting it again repairs the store.
+  if (get(cid).has_value()) {
+    return {};
+  }
+  const std::string path = path_of(cid);
+  const std::string folder = fs::path(path).parent_path().string();
+  PENSTOCK_RETURN_IF_ERROR(make_folders(folder));
+  const std::string temporary = temporary_path(root_);
+  base::Status status = write_synced(temporary, bytes);
+  if (status.has_value() && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    status = system_failure("cannot move file into place", path);
+  }
+  if (!status.has_value()) {
+    ::unlink(temporary.c_str());
+    return status;
+  }
+  return sync_folder(folder);
+}
+
+base::Result<std::shared_ptr<const Buffer>> DirectoryBlockStore::get(const Cid& cid) const {
+  const std::string path = path_of(cid);
+  base::Result<std::shared_ptr<const Buffer>> block = read_file(path);
+  if (!block.has_value() && block.error().code() == base::ErrorCode::kNotFound) {
+    return base::fail(base::ErrorCode::kNotFound, "no such block: cid=" + cid.to_string());
+  }
+  if (block.has_value() && !(hash_bytes(bytes_of(**block)) == cid.digest)) {
+    return base::fail(base::ErrorCode::kDataLoss, "stored block is damaged: path=" + path);
+  }
+  return block;
+}
+
+base::Result<bool> DirectoryBlockStore::has(const Cid& cid) const {
+  const std::string path = path_of(cid);
+  if (::access(path.c_str(), F_OK) == 0) {
+    return true;
+  }
+  if (errno == ENOENT) {
+    return false;
+  }
+  return system_failure("cannot look for file", path);
+}
+
+base::Status DirectoryBlockStore::remove(const Cid& cid) {
+  const std::string path = path_of(cid);
+  if (::unlink(path.c_str()) != 0) {
+    if (errno == ENOENT) {
+      return {};
+    }
+    return system_failure("cannot remove file", path);
+  }
+  return sync_folder(fs::path(path).parent_path().string());
+}
+
+base::Result<std::int64_t> DirectoryBlockStore::size() const {
+  std::error_code error;
+  std::int64_t count = 0;
+  for (fs::recursive_directory_iterator at(root_, error), end; !error && at != end;
+       at.increment(error)) {
+    // Depth 0 are the first two digits, 1 the next two, 2 the blocks; tmp/ has files at depth 1.
+    count += at.depth() == 2 ? 1 : 0;
+  }
+  if (error) {
+    return base::fail(base::ErrorCode::kInternal,
+                      "cannot list folder: " + error.message() + ": path=" + root_);
+  }
+  return count;
+}
+
+}  // namespace penstock::core
