@@ -2,8 +2,13 @@
 # are built here as static libraries whose symbols stay inside libpenstock.so.
 
 set(PENSTOCK_DEPS "${PROJECT_SOURCE_DIR}/.deps" CACHE PATH "Where tools/fetch put its parts")
-if(NOT EXISTS "${PENSTOCK_DEPS}/sqlite/sqlite3.c")
-  message(FATAL_ERROR "no ${PENSTOCK_DEPS}/sqlite/sqlite3.c; run tools/setup (or tools/fetch) first")
+if(NOT EXISTS "${PENSTOCK_DEPS}/duckdb/libduckdb.so")
+  # A wheel is built from a checkout that tools/setup may never have seen.
+  execute_process(COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/fetch
+                  RESULT_VARIABLE PENSTOCK_FETCH_FAILED)
+  if(PENSTOCK_FETCH_FAILED)
+    message(FATAL_ERROR "tools/fetch failed; ${PENSTOCK_DEPS} is not complete")
+  endif()
 endif()
 
 find_package(Threads REQUIRED)
