@@ -28,7 +28,8 @@ struct Dependency {
   std::int32_t position = -1;  ///< >= 0 for a positional edge (strings of the list, in order)
   std::string node;          ///< producing node, or "input" / "assets"
   std::string signal;
-  Mark mark;
+  Mark mark;       ///< of the reference
+  Mark slot_mark;  ///< of the slot's name; of the reference for a positional edge
 };
 
 /// The written form of `depends`; for `return` it decides the shape of the result.

@@ -1,0 +1,222 @@
+// The catalogue itself, by id. See explain.h.
+#include <array>
+
+#include "penstock/flow/explain.h"
+
+namespace penstock::flow {
+namespace {
+
+constexpr auto kTopics = std::to_array<ErrorTopic>({
+    {"PS0001", "YAML syntax error",
+     "The text is not well-formed YAML. Reading stops at the first such place, so there may be more "
+     "problems behind it. Most come from indentation, a tab, a missing quote, or text that "
+     "contains ': ' or starts with a mark such as '@', '*' or '&' and has no quotes.",
+     "description: late: more than 15 minutes", "description: \"late: more than 15 minutes\""},
+    {"PS0002", "Text is not UTF-8",
+     "A tube file is UTF-8 text, with or without a byte order mark. The place shown is the first "
+     "byte that is not.",
+     "a file saved as Latin-1 or UTF-16", "iconv -f LATIN1 -t UTF-8 tube.yaml > fixed.yaml"},
+    {"PS0003", "Binary file",
+     "The file is not text. A tube file describes a pipeline; data files are named in its inputs.",
+     "penstock run flights.parquet", "penstock run flights.yaml --input flights=flights.parquet"},
+    {"PS0004", "Tube file cannot be read",
+     "There is no file of this name, it is a folder, or its permissions forbid reading.", "", ""},
+    {"PS0005", "Nesting too deep",
+     "Lists and maps may be nested to 256 levels, counted after aliases are expanded. The limit "
+     "protects every later step, which walks the value recursively.",
+     "", ""},
+    {"PS0006", "Aliases expand to too much",
+     "A few aliases to aliases can stand for billions of values. A file may use 10,000 aliases "
+     "that stand for at most 1,000,000 values. Plain text has no such limit.",
+     "", "write large data into a file of its own and read it with an operator"},
+    {"PS0007", "Unknown alias",
+     "An alias '*name' repeats the value that an anchor '&name' marked earlier in the same file. It "
+     "cannot stand before its anchor or inside it.",
+     "params: *defaults", "params: &defaults {n: 3}\n# later\nparams: *defaults"},
+    {"PS0008", "Duplicate key",
+     "A map has each key once. Two nodes cannot have the same id.",
+     "nodes:\n  a: {type: sum}\n  a: {type: max}", "nodes:\n  a: {type: sum}\n  b: {type: max}"},
+    {"PS0009", "Key is not text",
+     "Keys are text. Numbers, true, false and null are keys only in quotes; lists and maps never.",
+     "params: {limits: {1: low}}", "params: {limits: {\"1\": low}}"},
+    {"PS0010", "Tag not supported",
+     "YAML tags such as !!python/object name types of other programs. None is supported; values "
+     "are what the YAML 1.2 core schema says, and text in quotes is text.",
+     "n: !!str 5", "n: \"5\""},
+    {"PS0011", "More than one document",
+     "A file holds one tube. A line '---' starts another document.", "nodes: {}\n---\nnodes: {}",
+     "nodes: {}"},
+    {"PS0012", "Not a tube",
+     "A tube is a map with the keys nodes, input, assets, extends, description and the noob_ header.",
+     "- type: sum", "nodes:\n  total:\n    type: sum"},
+    {"PS0013", "Unknown key",
+     "The format refuses keys it does not know, so that a typing slip is not silently ignored.",
+     "nodes:\n  a: {type: sum, dependss: b.value}", "nodes:\n  a: {type: sum, depends: b.value}"},
+    {"PS0014", "Wrong kind of value", "The key takes another kind of value than the one written.",
+     "params: [1, 2]", "params: {first: 1, second: 2}"},
+    {"PS0015", "Bad identifier",
+     "Ids of nodes, inputs and assets and names of slots are Python identifiers: letters, digits "
+     "and '_', not starting with a digit. assets, input, meta and tube are reserved. A key 'id', if "
+     "written, repeats the key of the map.",
+     "nodes:\n  2nd-step: {type: sum}", "nodes:\n  second_step: {type: sum}"},
+    {"PS0016", "Malformed reference",
+     "A dependency names exactly one signal of one node, as 'node.signal'. A node without named "
+     "signals has the signal 'value'. Inputs are 'input.name'.",
+     "depends: count", "depends: count.value"},
+    {"PS0017", "Malformed depends",
+     "depends is one reference, or a list of references and of maps with one key each, slot to "
+     "reference.",
+     "depends:\n  left: a.value\n  right: b.value", "depends:\n  - left: a.value\n  - right: b.value"},
+    {"PS0018", "Missing key", "A node and an input need 'type'; an asset needs 'type' and 'scope'.",
+     "nodes:\n  a: {depends: b.value}", "nodes:\n  a: {type: sum, depends: b.value}"},
+    {"PS0019", "Text too large", "A tube file may have 256 MiB.", "", ""},
+    {"PS0020", "Bad noob_id", "noob_id is made of letters, digits, '_', '-', '/' and '#'.",
+     "noob_id: flights.monthly", "noob_id: flights/monthly"},
+    {"PS0021", "Bad value of enabled",
+     "enabled is true, false, or input.<name> of a tube-scoped input.", "enabled: late",
+     "enabled: input.late"},
+    {"PS0022", "Bad policy",
+     "retry is an int from 0 or a map; timeout a number of seconds or a text such as '30s'; "
+     "timeout_ms an int; resources a map; cache true, false or a map; where a text or a map.",
+     "timeout: 30 seconds", "timeout: 30s"},
+    {"PS0023", "Bad scope",
+     "An input has scope tube or process; an asset runner, process or node. An asset that depends "
+     "on a signal has scope runner.",
+     "input:\n  x: {type: int, scope: runner}", "input:\n  x: {type: int, scope: process}"},
+    {"PS0024", "Bad merge key", "The merge key '<<' takes a map or a list of maps.", "<<: 5",
+     "<<: *defaults"},
+    {"PS0025", "Malformed type",
+     "type is map, gather, return, tube, an operator's name such as table.read, the name of a "
+     "Python builtin, or 'package.module.object'. Relative names are refused.",
+     "type: .steps.load", "type: my_package.steps.load"},
+
+    {"PS0101", "Unknown node", "depends names a node that the tube does not have.",
+     "depends: contur.value", "depends: counter.value"},
+    {"PS0102", "Unknown signal",
+     "depends names a signal that the node does not have. A function's signals come from its "
+     "return annotation (Annotated[int, Name(\"index\")]); without one the signal is 'value'.",
+     "depends: count.vlaue", "depends: count.value"},
+    {"PS0103", "Unknown slot",
+     "The node's type has no input of this name. A Python function's slots are its parameters.",
+     "depends:\n  - lft: a.value", "depends:\n  - left: a.value"},
+    {"PS0104", "Duplicate slot", "Each slot takes one signal.",
+     "depends:\n  - x: a.value\n  - x: b.value", "depends:\n  - x: a.value\n  - y: b.value"},
+    {"PS0105", "Cycle",
+     "The nodes of a tube form a graph without cycles. The message names the nodes in order.",
+     "nodes:\n  a: {type: sum, depends: b.value}\n  b: {type: sum, depends: a.value}",
+     "break the cycle; a value for the next epoch lives in a stateful node"},
+    {"PS0106", "Dependency across maps",
+     "A node runs once per element of the maps it lies below. It cannot lie below two maps of "
+     "which neither lies below the other. The same holds for trigger and n of a gather. Maps may be "
+     "nested to 32.",
+     "depends: [map_a.value, map_b.value]", "depends: [gather_a.value, map_b.value]"},
+    {"PS0107", "More than one return", "A tube has at most one node of type return.",
+     "nodes:\n  r: {type: return, depends: a.value}\n  s: {type: return, depends: b.value}",
+     "nodes:\n  r: {type: return, depends: [r: a.value, s: b.value]}"},
+    {"PS0108", "Unknown input", "The tube declares no input of this name under the key 'input'.",
+     "depends: input.mnth", "input:\n  month: {type: int, scope: process}"},
+    {"PS0110", "Gather needs n or trigger",
+     "Below a map a gather emits when all elements are done. Outside any map it collects across "
+     "epochs, and needs n or trigger to know when to emit.",
+     "g: {type: gather, depends: [value: a.value]}",
+     "g: {type: gather, depends: [value: a.value], params: {n: 10}}"},
+    {"PS0111", "Gather with both n and trigger", "A gather emits by n or by trigger, not both.", "",
+     ""},
+    {"PS0112", "Missing slot", "A required input of the node is not in its depends.",
+     "type: operator.mul\ndepends: [a.value]", "type: operator.mul\ndepends: [a.value, b.value]"},
+    {"PS0113", "Too many positional arguments",
+     "depends has more references without a slot than the type takes.",
+     "type: operator.neg\ndepends: [a.value, b.value]", "type: operator.neg\ndepends: a.value"},
+    {"PS0114", "Not supported by this version",
+     "The format has this feature and this version of Penstock cannot run it yet. 'penstock check' "
+     "reads it and 'penstock graph' draws it.",
+     "", ""},
+
+    {"PS0201", "Unknown type",
+     "type names no operator, builtin or Python object that can be found.", "type: table.raed",
+     "type: table.read\n# penstock ops list"},
+    {"PS0202", "Unknown parameter", "The type has no parameter of this name.", "params: {pth: x.csv}",
+     "params: {path: x.csv}\n# penstock ops describe table.read"},
+    {"PS0203", "Missing parameter", "A parameter without a default is not given.", "", ""},
+    {"PS0204", "Parameter of the wrong type",
+     "The value of a parameter has another type than the operator declares. Numbers in quotes are "
+     "text.",
+     "params: {columns: date}", "params: {columns: [date]}"},
+    {"PS0205", "Parameter is not one of its choices", "The parameter takes one of a few texts.", "",
+     "penstock ops describe NAME"},
+    {"PS0206", "Type cannot be imported",
+     "The Python module of the type, or the object in it, cannot be imported. The message of Python "
+     "follows. A type is a module path, a dot, and one name: methods of classes are not found.",
+     "type: my_package.stpes.load", "type: my_package.steps.load"},
+
+    {"PS0301", "Missing input", "A required input without a default was not given.",
+     "penstock run tube.yaml", "penstock run tube.yaml --input month=3"},
+    {"PS0302", "Process input in params",
+     "Parameters are fixed when the tube is loaded, so they take tube-scoped inputs. A value given "
+     "for each epoch comes through depends.",
+     "params: {day: input.day}  # day has scope process", "depends:\n  - day: input.day"},
+
+    {"PS0401", "Node raised",
+     "The code of a node raised. The trace begins with the user's own frame. The epoch is closed "
+     "and the runner stays usable.",
+     "", ""},
+    {"PS0402", "Wrong number of outputs",
+     "A node with several signals must give a sequence with one member for each.",
+     "def f() -> tuple[Annotated[int, Name(\"a\")], Annotated[int, Name(\"b\")]]:\n    return 1, 2, 3",
+     "    return 1, 2"},
+    {"PS0403", "Value cannot be encoded",
+     "A value must be encoded for its content address, for another process or for a native "
+     "operator, and its type has no encoding. Supported: None, bool, int, float, str, bytes, list, "
+     "tuple, dict with text keys, arrays and tables.",
+     "return object()", "return {\"name\": obj.name}"},
+    {"PS0404", "Map wants a list", "The input of a map must be a list or a tuple.",
+     "return (x for x in rows)", "return [x for x in rows]"},
+    {"PS0405", "No progress",
+     "Nothing can run and the epoch is not done. The message names the nodes that wait. This is an "
+     "error of the engine: please report it with the tube.",
+     "", ""},
+
+    {"PS0501", "Worker died",
+     "A worker process ended while it ran a node, by a signal or by exit(), more often than the task "
+     "may be tried again.",
+     "", "run the tube with --runner sync to see the failure in one process"},
+    {"PS0502", "Worker cannot start", "A worker process could not be started or did not answer.", "",
+     ""},
+    {"PS0503", "Task timeout",
+     "A node ran longer than task_timeout allows. Its worker was stopped and replaced.", "",
+     "MultiProcessRunner(tube, task_timeout=3600)"},
+    {"PS0504", "Value cannot leave its process",
+     "A result must go from a worker to the run and has no encoding (see PS0403).",
+     "return open(\"x\")", "return open(\"x\").read()"},
+    {"PS0505", "Worker has another plan",
+     "A worker loads the tube again and found other code or parameters than the run has.",
+     "a module edited while the run starts", ""},
+
+    {"PS0901", "Wrong usage", "The command line is not one this command takes.", "penstock run",
+     "penstock run tube.yaml\n# penstock run --help"},
+    {"PS0902", "Unknown runner", "The runner is none of those built in.", "--runner thread",
+     "--runner threads"},
+    {"PS0903", "Unknown error id", "There is no topic of this id.", "penstock explain PS9999",
+     "penstock explain PS0101"},
+    {"PS0904", "No Python found",
+     "The tube has Python nodes, and no Python that can import penstock was found: not beside the "
+     "executable, not in $VIRTUAL_ENV, not in PATH.",
+     "", "activate the environment in which penstock is installed"},
+    {"PS0905", "Malformed input", "An input is given as name=value. The value is read as YAML.",
+     "--input month", "--input month=3"},
+    {"PS0906", "Unknown operator", "The registry has no operator of this name.", "", ""},
+    {"PS0907", "Nothing recorded under this name",
+     "show takes the id of a run or the address of a result, or the first characters of either.",
+     "penstock show bafy", "penstock history"},
+    {"PS0908", "History cannot be read or written",
+     "The history lives in $PENSTOCK_HOME or ~/.local/share/penstock. A run whose history cannot be "
+     "written goes on; it says so once.",
+     "", ""},
+    {"PS0909", "Output file cannot be written", "The report or picture cannot be written.", "", ""},
+});
+
+}  // namespace
+
+std::span<const ErrorTopic> error_topics() { return kTopics; }
+
+}  // namespace penstock::flow

@@ -1,0 +1,235 @@
+// Entry points of the reader: files, the top level of a tube, plain YAML documents.
+#include "penstock/flow/spec_yaml.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "penstock/core/operator.h"
+#include "penstock/flow/spec_reader.h"
+#include "penstock/flow/yaml_check.h"
+#include "penstock/flow/yaml_problems.h"
+#include "penstock/flow/yaml_reader.h"
+
+namespace penstock::flow {
+namespace {
+
+struct FileCloser {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+/// `nodes` may hold a million entries: each is read, converted and forgotten.
+void read_nodes(YamlReader& reader, SpecReader& out) {
+  std::vector<std::int32_t> merges;
+  reader.enter_map();
+  while (const auto id = reader.next_key()) {
+    const std::int32_t value = reader.read();
+    if (value < 0) {
+      return;
+    }
+    if (id->merge) {
+      reader.pin();
+      merges.push_back(value);
+    } else {
+      out.read_node(reader.tree(), id->text, id->mark, value);
+    }
+    reader.release();
+  }
+  for (const std::int32_t merge : merges) {
+    out.merge_nodes(reader.tree(), merge);
+  }
+}
+
+void read_tube(YamlReader& reader, SpecReader& out, Problems& problems) {
+  if (!reader.open()) {
+    if (!reader.failed()) {
+      problems.add({}, "PS0012", "the text is empty, wanted a map with the key 'nodes'",
+                   "'penstock run hello' shows a first tube; see docs/formats/tube.md");
+    }
+    return;
+  }
+  const bool streamed = reader.at_open_map();
+  if (!reader.at_map()) {
+    const std::int32_t root = reader.read();
+    if (root >= 0) {
+      problems.add(reader.tree()[root].mark, "PS0012",
+                   fmt::format("the tube is {}, wanted a map with the key 'nodes'",
+                               reader.tree().describe(root)));
+      reader.close();
+    }
+    return;
+  }
+  reader.enter_map();
+  std::vector<std::int32_t> merges;
+  while (const auto key = reader.next_key()) {
+    if (key->merge) {
+      reader.pin();
+      merges.push_back(reader.read());
+      continue;
+    }
+    if (!out.claim_key(key->text, key->mark)) {
+      reader.read();
+      continue;
+    }
+    if (key->text == "nodes" && streamed && reader.at_open_map()) {
+      read_nodes(reader, out);
+      continue;
+    }
+    const std::int32_t value = reader.read();
+    if (value >= 0) {
+      out.read_entry(reader.tree(), key->text, key->mark, value);
+    }
+  }
+  for (const std::int32_t merge : merges) {
+    if (merge >= 0) {
+      out.merge_top(reader.tree(), merge);
+    }
+  }
+  reader.close();
+}
+
+base::Result<std::string> read_file(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return base::fail(base::ErrorCode::kInvalidArgument, "is a folder, wanted a file");
+  }
+  const std::unique_ptr<std::FILE, FileCloser> file(std::fopen(path.c_str(), "rb"));
+  if (file == nullptr) {
+    const bool missing = errno == ENOENT || errno == ENOTDIR;
+    return base::fail(missing ? base::ErrorCode::kNotFound : base::ErrorCode::kInvalidArgument,
+                      missing ? "does not exist" : std::strerror(errno));
+  }
+  std::string text;
+  std::vector<char> buffer(std::size_t{1} << 18U);
+  std::size_t got = 0;
+  while (text.size() <= kMaxTextBytes &&
+         (got = std::fread(buffer.data(), 1, buffer.size(), file.get())) > 0) {
+    text.append(buffer.data(), got);
+  }
+  if (std::ferror(file.get()) != 0) {
+    return base::fail(base::ErrorCode::kInvalidArgument, "cannot be read");
+  }
+  return text;
+}
+
+/// Names of tube files beside `path`, for "did you mean".
+std::string nearest_file(const std::string& path) {
+  namespace fs = std::filesystem;
+  const fs::path wanted(path);
+  const fs::path folder = wanted.has_parent_path() ? wanted.parent_path() : fs::path(".");
+  std::vector<std::string> names;
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    const std::string extension = entry->path().extension().string();
+    if (extension == ".yaml" || extension == ".yml") {
+      names.push_back(entry->path().filename().string());
+    }
+  }
+  const std::string name = core::nearest_name(wanted.filename().string(), names);
+  return name.empty() ? name : (wanted.parent_path() / name).string();
+}
+
+}  // namespace
+
+ParsedSpec parse_spec_partly(std::string_view text, std::string file) {
+  ParsedSpec out;
+  Problems problems(text, file);
+  out.spec.file = std::move(file);
+  if (!check_text(text, problems)) {
+    out.diagnostics = problems.take_without_excerpts();
+    return out;
+  }
+  out.spec.source = std::make_shared<const std::string>(text);
+  YamlReader reader(*out.spec.source, problems);
+  SpecReader spec_reader(out.spec, problems);
+  read_tube(reader, spec_reader, problems);
+  spec_reader.finish();
+  out.whole = !reader.failed();
+  out.diagnostics = problems.take();
+  return out;
+}
+
+std::expected<Spec, Diagnostics> parse_spec(std::string_view text, std::string file) {
+  ParsedSpec parsed = parse_spec_partly(text, std::move(file));
+  if (!parsed.diagnostics.empty()) {
+    return std::unexpected(std::move(parsed.diagnostics));
+  }
+  return std::move(parsed.spec);
+}
+
+ParsedSpec load_spec_partly(const std::string& path) {
+  auto text = read_file(path);
+  if (text.has_value()) {
+    return parse_spec_partly(*text, path);
+  }
+  ParsedSpec out;
+  out.spec.file = path;
+  Diagnostic problem;
+  problem.id = "PS0004";
+  problem.message = fmt::format("tube file '{}' {}", path, text.error().message());
+  if (const std::string guess = nearest_file(path); !guess.empty()) {
+    problem.help = fmt::format("did you mean '{}'?", guess);
+  }
+  out.diagnostics.push_back(std::move(problem));
+  return out;
+}
+
+std::expected<Spec, Diagnostics> load_spec(const std::string& path) {
+  ParsedSpec parsed = load_spec_partly(path);
+  if (!parsed.diagnostics.empty()) {
+    return std::unexpected(std::move(parsed.diagnostics));
+  }
+  return std::move(parsed.spec);
+}
+
+std::expected<core::Value, Diagnostics> parse_yaml(std::string_view text, std::string file) {
+  Problems problems(text, std::move(file));
+  if (!check_text(text, problems)) {
+    return std::unexpected(problems.take_without_excerpts());
+  }
+  core::Value value = core::Value::null();
+  YamlReader reader(text, problems);
+  if (reader.open()) {
+    const std::int32_t root = reader.read();
+    reader.close();
+    if (root >= 0 && problems.empty()) {
+      value = reader.tree().to_value(root);
+    }
+  }
+  if (!problems.empty()) {
+    return std::unexpected(problems.take());
+  }
+  return value;
+}
+
+std::expected<Spec, Diagnostics> spec_from_value(const core::Value& tube, std::string file) {
+  Spec spec;
+  spec.file = file;
+  Problems problems({}, std::move(file));
+  if (!tube.is(core::Kind::kMap)) {
+    problems.add({}, "PS0012",
+                 fmt::format("the tube is {}, wanted a map with the key 'nodes'",
+                             core::to_string(tube.kind())));
+    return std::unexpected(problems.take());
+  }
+  YamlTree tree;
+  SpecReader reader(spec, problems);
+  for (const auto& [key, value] : tube.as_map()) {
+    reader.read_entry(tree, key, {}, tree.add_value(value));
+  }
+  reader.finish();
+  if (!problems.empty()) {
+    return std::unexpected(problems.take());
+  }
+  return spec;
+}
+
+}  // namespace penstock::flow
