@@ -27,11 +27,16 @@ class HostBridge {
   /// The elements of a sized sequence object, for `map`. The interpreter lock must be held.
   virtual base::Result<std::vector<Value>> to_elements(const HostObject& object) const = 0;
 
+  /// True for the host's own list and tuple types (what `flatten` opens), not for every sequence.
+  virtual bool is_list_or_tuple(const HostObject& object) const = 0;
+
   /// Takes / gives back the interpreter lock for this thread; never nested.
   virtual void lock() const = 0;
   virtual void unlock() const = 0;
   /// True when this thread holds it.
   virtual bool is_locked() const = 0;
+  /// Called by a thread of ours that will never take the lock again, before it ends.
+  virtual void forget_thread() const = 0;
 
   /// Runs pending signal handlers; an error (kCancelled) when the user asked to stop.
   virtual base::Status check_signals() const = 0;

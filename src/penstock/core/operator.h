@@ -31,14 +31,32 @@ class CancelToken {
   std::atomic<bool> cancelled_{false};
 };
 
+struct Context;
+
+/// Takes the log lines of running nodes. Thread-safe.
+class LogSink {
+ public:
+  virtual ~LogSink() = default;
+  virtual void log(const Context& context, std::string_view line) = 0;
+};
+
 /// Where in the run a call happens. Owned by the runner; valid during the call.
 struct Context {
-  std::string_view node;                    ///< node id in the tube
+  const std::string* node_id = nullptr;     ///< node id in the tube; null outside a run
+  std::int32_t node = -1;                   ///< index in the plan
   std::int64_t epoch = 0;                   ///< root epoch, from 0
   std::span<const std::int64_t> path;       ///< sub-epoch index per enclosing map, outermost first
   std::uint64_t seed = 0;                   ///< of the run; key random numbers by (seed, node, epoch)
   const CancelToken* cancel = nullptr;      ///< null = cannot be cancelled
-  std::function<void(std::string_view)> log;  ///< one line for the node's log; may be empty
+  LogSink* sink = nullptr;                  ///< null = log lines are dropped
+
+  bool is_cancelled() const { return cancel != nullptr && cancel->is_cancelled(); }
+  /// One line for the node's log.
+  void log(std::string_view line) const {
+    if (sink != nullptr) {
+      sink->log(*this, line);
+    }
+  }
 };
 
 /// What a call did besides emitting.
@@ -77,8 +95,9 @@ class Operator {
 /// An input of a node type.
 struct Slot {
   std::string name;
-  bool required = true;   ///< false: an absent event is passed as absent (Optional with default None)
-  bool positional = true; ///< may be bound by position
+  bool required = true;      ///< an absent event skips the node; false: it is passed as absent
+  bool has_default = false;  ///< need not be connected (a default or a parameter holds)
+  bool positional = true;    ///< may be bound by position
   std::string type = "any";  ///< for messages and docs: "table", "float64 (n,) [V]", "any"
 };
 

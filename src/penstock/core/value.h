@@ -62,6 +62,8 @@ class Object {
  protected:
   /// Called once when the last reference goes; overridden by pooled objects.
   virtual void destroy() { delete this; }
+  /// A pooled object starts a new life with one reference; its owner alone sees it.
+  void revive() { refs_.store(1, std::memory_order_relaxed); }
 
  private:
   mutable std::atomic<std::uint32_t> refs_{1};

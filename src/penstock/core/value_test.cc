@@ -118,9 +118,11 @@ class SevenBridge final : public HostBridge {
   base::Result<std::vector<Value>> to_elements(const HostObject&) const override {
     return std::vector<Value>{};
   }
+  bool is_list_or_tuple(const HostObject&) const override { return false; }
   void lock() const override { locked_ = true; }
   void unlock() const override { locked_ = false; }
   bool is_locked() const override { return locked_; }
+  void forget_thread() const override {}
   base::Status check_signals() const override { return {}; }
 
  private:

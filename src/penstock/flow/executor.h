@@ -47,8 +47,8 @@ class TaskAccess {
   virtual std::int64_t epoch(const Task& task, std::vector<std::int64_t>& path) const = 0;
   virtual std::uint64_t seed() const = 0;
   virtual const core::CancelToken* cancel() const = 0;
-  /// A log line of a node, from any thread.
-  virtual void log(std::int32_t node, std::string_view line) const = 0;
+  /// Takes log lines of nodes, from any thread.
+  virtual core::LogSink* log_sink() const = 0;
 };
 
 /// Runs `task` on this thread: locks the host if the node needs it, calls the operator, measures,
@@ -67,6 +67,8 @@ class Executor {
   /// True when run_task() on the loop's own thread is all this executor does: the loop then calls
   /// it directly and never submits.
   virtual bool is_inline() const { return false; }
+
+  virtual std::int32_t num_workers() const = 0;
 
   /// How many tasks it likes to hold; the loop submits more only when fewer are out.
   virtual std::int64_t capacity() const = 0;

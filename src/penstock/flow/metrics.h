@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -13,17 +14,20 @@ namespace penstock::flow {
 /// Durations in logarithmic buckets (8 per octave, 1 ns to ~1 h): quantiles within 9 %.
 class DurationHistogram {
  public:
+  static constexpr int kBuckets = 42 * 8;
+
   void add(std::int64_t duration_ns);
-  /// Upper edge of the bucket holding quantile q in [0, 1]; 0 when empty.
+  /// Upper edge of the bucket holding quantile q in [0, 1], at most the maximum; 0 when empty.
   std::int64_t quantile_ns(double q) const;
   std::int64_t count() const { return count_; }
   std::int64_t total_ns() const { return total_ns_; }
   std::int64_t max_ns() const { return max_ns_; }
-  std::span<const std::uint32_t> buckets() const { return buckets_; }
+  /// Counts per bucket; empty before the first add().
+  std::span<const std::uint32_t> buckets() const;
 
  private:
-  static constexpr int kBuckets = 42 * 8;
-  std::array<std::uint32_t, kBuckets> buckets_{};
+  // Allocated on first use: most nodes of a million-node plan run once or never.
+  std::unique_ptr<std::array<std::uint32_t, kBuckets>> buckets_;
   std::int64_t count_ = 0, total_ns_ = 0, max_ns_ = 0;
 };
 
@@ -34,7 +38,7 @@ struct NodeMetrics {
   std::int64_t failed = 0;
   std::int64_t retries = 0;
   std::int64_t running = 0;    ///< handed to the executor and not back yet
-  DurationHistogram duration;
+  DurationHistogram duration;  ///< of timed calls; every call unless the plan is very large
 };
 
 /// One NodeMetrics per plan node.

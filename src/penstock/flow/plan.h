@@ -59,13 +59,34 @@ struct InEdge {
   std::int32_t map = kNone;     ///< collecting edge: the map node (in the consumer's region)
 };
 
+/// Who waits for a signal (or, collecting, for a map to close).
+struct Consumer {
+  std::int32_t node = kNone;
+  bool required = true;
+};
+
+/// Compressed rows: the items of row i are items[begin[i] .. begin[i + 1]).
+template <class T>
+struct Rows {
+  std::vector<std::int32_t> begin;
+  std::vector<T> items;
+
+  std::span<const T> operator[](std::int32_t row) const {
+    const auto first = static_cast<std::size_t>(begin[static_cast<std::size_t>(row)]);
+    const auto last = static_cast<std::size_t>(begin[static_cast<std::size_t>(row) + 1]);
+    return std::span(items).subspan(first, last - first);
+  }
+};
+
 struct PlanNode {
   std::string id;
   std::string type;            ///< as written
   NodeKind kind = NodeKind::kOperator;
   std::int32_t region = 0;
   std::int32_t first_edge = 0, num_edges = 0;      ///< into Plan::in_edges()
-  std::int32_t first_signal = 0, num_signals = 0;  ///< into Plan::signal_names()
+  std::int32_t first_signal = 0, num_signals = 0;  ///< into Plan::signal_names(); a map: only `n`
+  std::int32_t map_value = kNone;                  ///< a map: its `value`, a signal of `child`
+  std::int32_t child = kNone;                      ///< a map: the region of its elements
   bool enabled = true;
   bool stateful = false;       ///< runs in epoch order, in one place
   bool source = false;         ///< may exhaust
@@ -86,8 +107,9 @@ struct Region {
   std::int32_t map = kNone;      ///< the map node (in `parent`) whose elements this region runs for
   std::int32_t depth = 0;
   std::int32_t first_node = 0, num_nodes = 0;
-  std::int32_t first_signal = 0, num_signals = 0;
-  std::vector<std::int32_t> children;  ///< regions, by map node
+  std::int32_t first_signal = 0, num_signals = 0;  ///< the map's `value` comes first
+  std::vector<std::int32_t> children;  ///< regions of the maps in this one
+  std::int32_t ordinal = 0;            ///< position among the parent's children
 };
 
 struct PlanInput {
@@ -120,6 +142,13 @@ class Plan {
   std::int32_t producer(std::int32_t signal) const {
     return signal_producer_[static_cast<std::size_t>(signal)];
   }
+  /// The region a signal lies in.
+  std::int32_t signal_region(std::int32_t signal) const;
+  /// By signal: consumers in the same region / in deeper regions (broadcast).
+  const Rows<Consumer>& local_consumers() const { return local_consumers_; }
+  const Rows<Consumer>& remote_consumers() const { return remote_consumers_; }
+  /// By region: consumers that collect from it or from below, closed by the region's map.
+  const Rows<Consumer>& collectors() const { return collectors_; }
   std::span<const PlanInput> inputs() const { return inputs_; }
   /// The virtual node that owns the input signals; always node 0.
   static constexpr std::int32_t kInputNode = 0;
@@ -137,7 +166,6 @@ class Plan {
 
  private:
   friend class PlanBuilder;
-  friend class Scheduler;
   Plan() = default;
 
   std::shared_ptr<const Spec> spec_;
@@ -148,6 +176,7 @@ class Plan {
   std::vector<std::int32_t> signal_producer_;
   std::vector<PlanInput> inputs_;
   std::vector<core::Value> tube_values_;
+  Rows<Consumer> local_consumers_, remote_consumers_, collectors_;
   std::int32_t return_node_ = kNone;
   bool has_source_ = false, needs_host_ = false;
   core::Digest digest_;

@@ -68,7 +68,4 @@ class Runner {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Sync, threads and (when linked) processes by name; kNotFound for another name.
-using ExecutorFactory = std::function<base::Result<std::unique_ptr<Executor>>(int num_workers)>;
-
 }  // namespace penstock::flow

@@ -14,11 +14,13 @@ using Kind = YamlNode::Kind;
 
 }  // namespace
 
-bool SpecReader::read_reference(const YamlTree& tree, std::int32_t value, const std::string& owner,
+std::string SpecReader::Owner::text() const { return fmt::format("{} '{}'", kind, id); }
+
+bool SpecReader::read_reference(const YamlTree& tree, std::int32_t value, Owner owner,
                                 Dependency& out) {
   const YamlNode& node = tree[value];
   if (!tree.is_text(value)) {
-    wrong_kind(tree, value, fmt::format("depends of {}", owner), "'node.signal'");
+    wrong_kind(tree, value, fmt::format("depends of {}", owner.text()), "'node.signal'");
     return false;
   }
   const std::size_t dot = node.text.find('.');
@@ -31,7 +33,8 @@ bool SpecReader::read_reference(const YamlTree& tree, std::int32_t value, const 
       help = fmt::format("name the signal too: '{}.value'", producer);
     }
     problems_.add(node.mark, "PS0016",
-                  fmt::format("'{}' in depends of {} is not 'node.signal'", node.text, owner),
+                  fmt::format("'{}' in depends of {} is not 'node.signal'", node.text,
+                              owner.text()),
                   std::move(help));
     return false;
   }
@@ -43,7 +46,7 @@ bool SpecReader::read_reference(const YamlTree& tree, std::int32_t value, const 
 
 void SpecReader::read_dependency(const YamlTree& tree, std::int32_t item, NodeSpec& node,
                                  DependsState& state) {
-  const std::string owner = fmt::format("node '{}'", node.id);
+  const Owner owner{.kind = "node", .id = node.id};
   const YamlNode& entry = tree[item];
   Dependency made;
   if (entry.kind == Kind::kMap) {
@@ -52,7 +55,7 @@ void SpecReader::read_dependency(const YamlTree& tree, std::int32_t item, NodeSp
     }
     if (entry.num_children != 2) {
       problems_.add(entry.mark, "PS0017",
-                    fmt::format("an entry in depends of {} has {} keys, wanted one", owner,
+                    fmt::format("an entry in depends of {} has {} keys, wanted one", owner.text(),
                                 entry.num_children / 2),
                     "give each 'slot: node.signal' a '-' of its own");
       return;
@@ -65,7 +68,8 @@ void SpecReader::read_dependency(const YamlTree& tree, std::int32_t item, NodeSp
       return;
     }
     if (!state.slots.insert(slot).second) {
-      problems_.add(mark, "PS0104", fmt::format("duplicate slot '{}' in depends of {}", slot, owner),
+      problems_.add(mark, "PS0104", fmt::format("duplicate slot '{}' in depends of {}", slot,
+                                owner.text()),
                     "a slot takes one signal");
       return;
     }
@@ -94,7 +98,7 @@ void SpecReader::read_depends(const YamlTree& tree, std::int32_t value, NodeSpec
   }
   if (depends.kind != Kind::kList) {
     Dependency made;
-    if (read_reference(tree, value, fmt::format("node '{}'", node.id), made)) {
+    if (read_reference(tree, value, {.kind = "node", .id = node.id}, made)) {
       node.depends_form = DependsForm::kScalar;
       made.position = 0;
       made.slot_mark = made.mark;

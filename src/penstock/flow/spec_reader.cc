@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
-#include <unordered_map>
+#include <functional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -155,12 +156,11 @@ std::string SpecReader::read_text(const YamlTree& tree, std::int32_t value,
   return {};
 }
 
-std::string SpecReader::read_type(const YamlTree& tree, std::int32_t value,
-                                  const std::string& owner) {
-  std::string type = read_text(tree, value, "type of " + owner, false);
-  if (type.empty() && !tree.is_text(value)) {
-    return type;
+std::string SpecReader::read_type(const YamlTree& tree, std::int32_t value, Owner owner) {
+  if (!tree.is_text(value)) {
+    return read_text(tree, value, "type of " + owner.text(), false);
   }
+  std::string type(tree[value].text);
   bool valid = !type.empty();
   for (std::size_t begin = 0; valid && begin <= type.size();) {
     const std::size_t dot = std::min(type.find('.', begin), type.size());
@@ -169,8 +169,8 @@ std::string SpecReader::read_type(const YamlTree& tree, std::int32_t value,
   }
   if (!valid) {
     problems_.add(tree[value].mark, "PS0025",
-                  fmt::format("type of {} is '{}', wanted a name such as 'pkg.mod.function'", owner,
-                              type),
+                  fmt::format("type of {} is '{}', wanted a name such as 'pkg.mod.function'",
+                              owner.text(), type),
                   "relative names and other characters than letters, digits, '_' and '.' are refused");
   }
   return type;
@@ -326,7 +326,7 @@ void SpecReader::read_node_field(const YamlTree& tree, const Field& field, NodeS
   const auto owner = [&node] { return fmt::format("node '{}'", node.id); };
   const std::string_view name = field.name;
   if (name == "type") {
-    node.type = read_type(tree, field.value, owner());
+    node.type = read_type(tree, field.value, {.kind = "node", .id = node.id});
     node.type_mark = tree[field.value].mark;
   } else if (name == "depends") {
     read_depends(tree, field.value, node);
@@ -436,7 +436,7 @@ void SpecReader::read_asset(const YamlTree& tree, std::string_view id, Mark mark
   each_entry(tree, value, owner, [&](std::string_view name, Mark at, std::int32_t member) {
     if (name == "type") {
       has_type = true;
-      asset.type = read_type(tree, member, owner);
+      asset.type = read_type(tree, member, {.kind = "asset", .id = id});
     } else if (name == "scope") {
       constexpr std::array kScopes{Scope::kRunner, Scope::kProcess, Scope::kNode};
       has_scope = true;
@@ -444,7 +444,7 @@ void SpecReader::read_asset(const YamlTree& tree, std::string_view id, Mark mark
     } else if (name == "params") {
       read_params(tree, member, owner, true, asset.params);
     } else if (name == "depends") {
-      if (Dependency depends; !tree.is_null(member) && read_reference(tree, member, owner, depends)) {
+      if (Dependency depends; !tree.is_null(member) && read_reference(tree, member, {.kind = "asset", .id = id}, depends)) {
         asset.depends = std::move(depends);
       }
     } else if (name == "description") {
@@ -538,16 +538,25 @@ void SpecReader::read_entry(const YamlTree& tree, std::string_view key, Mark mar
   }
 }
 
+/// Open addressing over indices: a map with an allocation per id would cost more than parsing.
 void SpecReader::refuse_duplicate_ids() {
-  std::unordered_map<std::string_view, const NodeSpec*> ids;
-  ids.reserve(spec_.nodes.size());
-  for (const NodeSpec& node : spec_.nodes) {
-    const auto [first, is_new] = ids.emplace(node.id, &node);
-    if (!is_new) {
-      problems_.add(node.mark, "PS0008", fmt::format("duplicate key '{}'", node.id),
-                    fmt::format("the other node '{}' is at line {}", node.id,
-                                first->second->mark.line));
+  constexpr std::int32_t kFree = -1;
+  const std::vector<NodeSpec>& nodes = spec_.nodes;
+  const std::size_t mask = std::bit_ceil(2 * nodes.size() + 1) - 1;
+  std::vector<std::int32_t> slots(mask + 1, kFree);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const NodeSpec& node = nodes[i];
+    std::size_t at = std::hash<std::string_view>()(node.id) & mask;
+    while (slots[at] != kFree && nodes[static_cast<std::size_t>(slots[at])].id != node.id) {
+      at = (at + 1) & mask;
     }
+    if (slots[at] == kFree) {
+      slots[at] = static_cast<std::int32_t>(i);
+      continue;
+    }
+    problems_.add(node.mark, "PS0008", fmt::format("duplicate key '{}'", node.id),
+                  fmt::format("the other node '{}' is at line {}", node.id,
+                              nodes[static_cast<std::size_t>(slots[at])].mark.line));
   }
 }
 

@@ -37,6 +37,11 @@ class SpecReader {
   bool claim_key(std::string_view key, Mark mark);
 
  private:
+  /// Whose part is read; made a text only for messages, since there may be a million nodes.
+  struct Owner {
+    std::string_view kind, id;
+    std::string text() const;
+  };
   struct Field {
     std::string_view name;
     Mark mark;
@@ -52,7 +57,7 @@ class SpecReader {
                     const std::string& owner);
   std::string read_text(const YamlTree& tree, std::int32_t value, const std::string& what,
                         bool null_allowed = true);
-  std::string read_type(const YamlTree& tree, std::int32_t value, const std::string& owner);
+  std::string read_type(const YamlTree& tree, std::int32_t value, Owner owner);
   std::optional<bool> read_bool(const YamlTree& tree, std::int32_t value, const std::string& what);
   std::optional<Scope> read_scope(const YamlTree& tree, std::int32_t value,
                                   const std::string& owner, std::span<const Scope> allowed);
@@ -72,8 +77,7 @@ class SpecReader {
   };
   void read_dependency(const YamlTree& tree, std::int32_t item, NodeSpec& node,
                        DependsState& state);
-  bool read_reference(const YamlTree& tree, std::int32_t value, const std::string& owner,
-                      Dependency& out);
+  bool read_reference(const YamlTree& tree, std::int32_t value, Owner owner, Dependency& out);
 
   void read_header(const YamlTree& tree, std::string_view key, std::int32_t value);
   void read_extends(const YamlTree& tree, std::int32_t value);

@@ -1,6 +1,7 @@
 // Entry points of the reader: files, the top level of a tube, plain YAML documents.
 #include "penstock/flow/spec_yaml.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -107,7 +108,10 @@ base::Result<std::string> read_file(const std::string& path) {
                       missing ? "does not exist" : std::strerror(errno));
   }
   std::string text;
-  std::vector<char> buffer(std::size_t{1} << 18U);
+  std::vector<char> buffer(std::size_t{1} << 16U);
+  if (const auto size = std::filesystem::file_size(path, ignored); !ignored) {
+    text.reserve(std::min<std::size_t>(size, kMaxTextBytes) + 1);
+  }
   std::size_t got = 0;
   while (text.size() <= kMaxTextBytes &&
          (got = std::fread(buffer.data(), 1, buffer.size(), file.get())) > 0) {
@@ -137,17 +141,20 @@ std::string nearest_file(const std::string& path) {
   return name.empty() ? name : (wanted.parent_path() / name).string();
 }
 
-}  // namespace
+// Shorter nodes than this are rare. Room that is not used is never touched, so it costs nothing.
+constexpr std::size_t kBytesPerNode = 48;
 
-ParsedSpec parse_spec_partly(std::string_view text, std::string file) {
+ParsedSpec parse_owned(std::string text, std::string file) {
   ParsedSpec out;
-  Problems problems(text, file);
+  const auto source = std::make_shared<const std::string>(std::move(text));
+  Problems problems(*source, file);
   out.spec.file = std::move(file);
-  if (!check_text(text, problems)) {
+  if (!check_text(*source, problems)) {
     out.diagnostics = problems.take_without_excerpts();
     return out;
   }
-  out.spec.source = std::make_shared<const std::string>(text);
+  out.spec.source = source;
+  out.spec.nodes.reserve(source->size() / kBytesPerNode);
   YamlReader reader(*out.spec.source, problems);
   SpecReader spec_reader(out.spec, problems);
   read_tube(reader, spec_reader, problems);
@@ -155,6 +162,12 @@ ParsedSpec parse_spec_partly(std::string_view text, std::string file) {
   out.whole = !reader.failed();
   out.diagnostics = problems.take();
   return out;
+}
+
+}  // namespace
+
+ParsedSpec parse_spec_partly(std::string_view text, std::string file) {
+  return parse_owned(std::string(text), std::move(file));
 }
 
 std::expected<Spec, Diagnostics> parse_spec(std::string_view text, std::string file) {
@@ -168,7 +181,7 @@ std::expected<Spec, Diagnostics> parse_spec(std::string_view text, std::string f
 ParsedSpec load_spec_partly(const std::string& path) {
   auto text = read_file(path);
   if (text.has_value()) {
-    return parse_spec_partly(*text, path);
+    return parse_owned(*std::move(text), path);
   }
   ParsedSpec out;
   out.spec.file = path;

@@ -1,0 +1,101 @@
+"""Penstock runs pipelines: graphs of nodes written once, run anywhere, with one result everywhere.
+
+>>> import penstock as ps
+>>> tube = ps.Tube.load('''
+... nodes:
+...   count: {type: penstock.testing.count_source, params: {limit: 3}}
+...   double: {type: penstock.testing.multiply, depends: [{left: count.index}]}
+...   out: {type: return, depends: double.value}
+... ''')
+>>> ps.run(tube).results
+[0, 2, 4]
+
+What is heavy (numpy, pyarrow, asyncio) is imported when it is first needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock import _core
+from penstock._events import Epoch, Name, NoEvent, process_method
+
+if TYPE_CHECKING:
+    from penstock._errors import (
+        AlreadyExistsError,
+        CancelledError,
+        DataLossError,
+        DeadlineExceededError,
+        Error,
+        FailedPreconditionError,
+        InputMissingError,
+        InternalError,
+        InvalidArgumentError,
+        LoadError,
+        NodeError,
+        NotFoundError,
+        OutOfRangeError,
+        ResourceExhaustedError,
+        UnavailableError,
+        UnimplementedError,
+    )
+    from penstock._run import Run, run
+    from penstock._runners import MultiProcessRunner, SynchronousRunner, ThreadedRunner
+    from penstock._tube import Tube
+
+__version__ = "0.1.0"
+
+_core.set_no_event(NoEvent)
+
+# Where each lazily imported name lives: `import penstock` stays fast, and a name costs its module
+# on first use only.
+_HOMES = {
+    "Tube": "_tube",
+    "run": "_run",
+    "Run": "_run",
+    "SynchronousRunner": "_runners",
+    "ThreadedRunner": "_runners",
+    "MultiProcessRunner": "_runners",
+    "Error": "_errors",
+    "LoadError": "_errors",
+    "NodeError": "_errors",
+    "InputMissingError": "_errors",
+    "ExtraInputWarning": "_errors",
+    "InvalidArgumentError": "_errors",
+    "NotFoundError": "_errors",
+    "AlreadyExistsError": "_errors",
+    "OutOfRangeError": "_errors",
+    "FailedPreconditionError": "_errors",
+    "ResourceExhaustedError": "_errors",
+    "CancelledError": "_errors",
+    "DeadlineExceededError": "_errors",
+    "UnavailableError": "_errors",
+    "DataLossError": "_errors",
+    "UnimplementedError": "_errors",
+    "InternalError": "_errors",
+    "encode": "_core",
+    "decode": "_core",
+    "digest": "_core",
+    "cid": "_core",
+    "empty": "_core",
+}
+
+__all__ = ["Epoch", "Name", "NoEvent", "process_method", "__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'penstock' has no attribute {name!r}")
+    if home == "_core":
+        value = getattr(_core, name)
+    else:
+        import importlib
+
+        value = getattr(importlib.import_module(f"penstock.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,271 @@
+"""How a Python object becomes a node: its slots, signals and state.
+
+The rules are those of docs/formats/tube.md. The extension calls :func:`describe` once per node when a
+plan is compiled; calls at run time go straight to the object.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import inspect
+import sys
+import types
+import typing
+
+from penstock._errors import InvalidArgumentError, NotFoundError
+
+# Introspection of plain functions is the same each time: keyed by the function itself.
+_functions: dict = {}
+
+
+def describe(type_name: str, params: dict):
+    """None when ``type_name`` is no Python name, else what the extension needs to know (a tuple)."""
+    target = _find(type_name)
+    if target is None:
+        return None
+    if inspect.isclass(target):
+        return _describe_class(target, type_name, params)
+    if inspect.isgeneratorfunction(target):
+        return _describe_generator(target, type_name, params)
+    if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
+        raise InvalidArgumentError(
+            f"'{type_name}' is a coroutine; this version runs plain functions, generators and classes",
+            id="PS0114",
+        )
+    if not callable(target):
+        raise InvalidArgumentError(
+            f"'{type_name}' is a {type(target).__name__}, wanted a function, generator or class",
+            id="PS0206",
+        )
+    return _describe_function(target, type_name, params)
+
+
+def _find(type_name: str):
+    module_name, _, attribute = type_name.rpartition(".")
+    if not module_name:
+        return getattr(builtins, type_name, None)
+    module = sys.modules.get(module_name)
+    if module is None:
+        module = _import(module_name, type_name)
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        help = _did_you_mean(attribute, [n for n in dir(module) if not n.startswith("__")])
+        raise NotFoundError(
+            f"module '{module_name}' has no '{attribute}'", id="PS0206", help=help
+        ) from None
+
+
+def _import(module_name: str, type_name: str):
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        if module_name.partition(".")[0] == "noob" and missing.partition(".")[0] == "noob":
+            return _import("penstock" + module_name[4:], type_name)
+        if not (module_name == missing or module_name.startswith(missing + ".")):
+            # The module exists; something it imports does not.
+            raise InvalidArgumentError(
+                f"importing '{module_name}' failed: {type(error).__name__}: {error}", id="PS0206"
+            ) from error
+        raise NotFoundError(
+            f"cannot import '{type_name}': no module named '{missing}'",
+            id="PS0206",
+            help="check the name, and that the module is installed or on sys.path",
+        ) from None
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        raise InvalidArgumentError(
+            f"importing '{module_name}' failed: {type(error).__name__}: {error}", id="PS0206"
+        ) from error
+
+
+def _did_you_mean(name: str, candidates: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, candidates, n=1)
+    return f"did you mean '{close[0]}'?" if close else ""
+
+
+def _hints(function) -> dict:
+    """Annotations with text resolved where it can be; a name that cannot be is left out."""
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except Exception:  # noqa: BLE001 - an unresolvable annotation must not stop a load
+        return {
+            name: hint
+            for name, hint in getattr(function, "__annotations__", {}).items()
+            if not isinstance(hint, str)
+        }
+
+
+def _is_union(hint) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def _admits_none(hint) -> bool:
+    if typing.get_origin(hint) is typing.Annotated:
+        hint = typing.get_args(hint)[0]
+    return hint is type(None) or hint is None or (
+        _is_union(hint) and any(_admits_none(arg) for arg in typing.get_args(hint))
+    )
+
+
+def _type_text(hint) -> str:
+    if hint is inspect.Parameter.empty:
+        return "any"
+    return inspect.formatannotation(hint).removeprefix("typing.")
+
+
+def _signal_names(hint) -> list[str]:
+    """Names given by ``Annotated[..., Name("x")]`` in a return annotation, in order."""
+    if typing.get_origin(hint) is typing.Annotated:
+        for extra in typing.get_args(hint)[1:]:
+            name = getattr(extra, "name", None)
+            if isinstance(name, str):
+                return [name]
+        return _signal_names(typing.get_args(hint)[0])
+    if _is_union(hint) or typing.get_origin(hint) is tuple:
+        return [name for arg in typing.get_args(hint) for name in _signal_names(arg)]
+    return []
+
+
+def _signals(hint, is_generator: bool) -> tuple[str, ...]:
+    if is_generator and typing.get_args(hint):
+        hint = typing.get_args(hint)[0]
+    names = _signal_names(hint) if hint is not None else []
+    return tuple(dict.fromkeys(names)) or ("value",)
+
+
+class _Face(typing.NamedTuple):
+    slots: tuple
+    any_positional: bool
+    any_keyword: bool
+    signals: tuple[str, ...]
+
+
+def _face(function, type_name: str) -> _Face:
+    cached = _functions.get(function)
+    if cached is not None:
+        return cached
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        # A builtin without a signature (max): anything goes by position.
+        face = _Face((), True, False, ("value",))
+        _functions[function] = face
+        return face
+    hints = _hints(function)
+    slots = []
+    any_positional = any_keyword = False
+    for parameter in signature.parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            any_positional = True
+            continue
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            any_keyword = True
+            continue
+        hint = hints.get(parameter.name, inspect.Parameter.empty)
+        has_default = parameter.default is not inspect.Parameter.empty
+        optional = has_default and parameter.default is None and _admits_none(hint)
+        positional = parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+        slots.append((parameter.name, not optional, has_default, positional, _type_text(hint)))
+    face = _Face(
+        tuple(slots), any_positional, any_keyword, _signals(hints.get("return"), False)
+    )
+    _functions[function] = face
+    return face
+
+
+def _check_params(function, type_name: str, params: dict, face: _Face) -> None:
+    names = [slot[0] for slot in face.slots]
+    for name in params:
+        if name not in names and not face.any_keyword:
+            raise InvalidArgumentError(
+                f"unknown parameter '{name}' of '{type_name}'; it takes: {', '.join(names) or 'none'}",
+                id="PS0202",
+                help=_did_you_mean(name, names),
+            )
+
+
+def _with_params(slots: tuple, params: dict) -> tuple:
+    """A slot that a parameter fills need not be connected."""
+    if not params:
+        return slots
+    return tuple((s[0], s[1], s[2] or s[0] in params, s[3], s[4]) for s in slots)
+
+
+def _describe_function(function, type_name: str, params: dict):
+    face = _face(function, type_name)
+    _check_params(function, type_name, params, face)
+    return (
+        "function",
+        function,
+        dict(params),
+        _with_params(face.slots, params),
+        face.any_positional,
+        face.any_keyword,
+        face.signals,
+        False,
+    )
+
+
+def _describe_generator(function, type_name: str, params: dict):
+    face = _face(function, type_name)
+    _check_params(function, type_name, params, face)
+    generator = _construct(function, type_name, params)
+    signals = _signals(_hints(function).get("return"), True)
+    return ("generator", generator, None, (), False, False, signals, True)
+
+
+def _describe_class(cls: type, type_name: str, params: dict):
+    method_name = next(
+        (
+            name
+            for name, member in inspect.getmembers(cls, callable)
+            if getattr(member, "__penstock_process__", False)
+            or getattr(member, "__noob_process__", False)
+        ),
+        "process",
+    )
+    if not callable(getattr(cls, method_name, None)):
+        raise InvalidArgumentError(
+            f"class '{type_name}' has no method 'process', and none is marked with @process_method",
+            id="PS0206",
+        )
+    instance = _construct(cls, type_name, params)
+    method = getattr(instance, method_name)
+    function = method.__func__ if inspect.ismethod(method) else method
+    if inspect.isgeneratorfunction(method):
+        signals = _signals(_hints(function).get("return"), True)
+        return ("generator", method(), None, (), False, False, signals, True)
+    if inspect.iscoroutinefunction(method):
+        raise InvalidArgumentError(
+            f"'{type_name}.{method_name}' is a coroutine; this version runs plain methods",
+            id="PS0114",
+        )
+    face = _face(function, type_name)
+    slots = face.slots[1:] if inspect.ismethod(method) else face.slots
+    return (
+        "function",
+        method,
+        None,
+        slots,
+        face.any_positional,
+        face.any_keyword,
+        face.signals,
+        True,
+    )
+
+
+def _construct(make, type_name: str, params: dict):
+    try:
+        return make(**params)
+    except TypeError as error:
+        raise InvalidArgumentError(f"cannot make '{type_name}': {error}", id="PS0202") from error
+    except Exception as error:
+        raise InvalidArgumentError(
+            f"making '{type_name}' failed: {type(error).__name__}: {error}", id="PS0206"
+        ) from error

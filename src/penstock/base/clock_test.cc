@@ -1,0 +1,35 @@
+#include "penstock/base/clock.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace penstock::base {
+namespace {
+
+TEST(ClockTest, NeverGoesBackwards) {
+  std::int64_t last = fast_ns();
+  for (int i = 0; i < 100'000; ++i) {
+    const std::int64_t now = fast_ns();
+    ASSERT_GE(now, last);
+    last = now;
+  }
+}
+
+TEST(ClockTest, FastClockKeepsPaceWithTheKernels) {
+  const std::int64_t slow_start = monotonic_ns();
+  const std::int64_t fast_start = fast_ns();
+  while (monotonic_ns() - slow_start < 20'000'000) {
+  }
+  const std::int64_t slow = monotonic_ns() - slow_start;
+  const std::int64_t fast = fast_ns() - fast_start;
+  EXPECT_NEAR(static_cast<double>(fast), static_cast<double>(slow), 0.02 * static_cast<double>(slow));
+}
+
+TEST(ClockTest, UnixTimeIsInThisCentury) {
+  EXPECT_GT(unix_us(), std::int64_t{1'600'000'000} * 1'000'000);
+  EXPECT_LT(unix_us(), std::int64_t{4'100'000'000} * 1'000'000);
+}
+
+}  // namespace
+}  // namespace penstock::base

@@ -1,0 +1,11 @@
+// The binding functions, one per file, called by module.cc.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace penstock::bindings {
+
+void bind_codec(nanobind::module_& m);
+void bind_runner(nanobind::module_& m);
+
+}  // namespace penstock::bindings

@@ -1,0 +1,297 @@
+// Plans and runners for Python. Shapes and docs are in python/penstock/_tube.py and _runners.py.
+#include <fmt/format.h>
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include "penstock/bindings/bind.h"
+#include "penstock/bindings/engine.h"
+#include "penstock/bindings/py_error.h"
+#include "penstock/bindings/py_host.h"
+#include "penstock/bindings/py_value.h"
+#include "penstock/core/identity.h"
+#include "penstock/flow/metrics.h"
+#include "penstock/flow/runner.h"
+#include "penstock/flow/spec_yaml.h"
+
+namespace penstock::bindings {
+namespace {
+
+namespace nb = nanobind;
+
+/// A compiled tube with what made it, so that workers can compile the same.
+struct PyPlan {
+  std::shared_ptr<const flow::Plan> plan;
+  core::Value tube_inputs;
+};
+
+/// Hands every event to one Python callable as a dict.
+class CallbackObserver final : public flow::Observer {
+ public:
+  explicit CallbackObserver(nb::callable callback) : callback_(std::move(callback)) {}
+  ~CallbackObserver() override {
+    const core::HostLock lock;
+    callback_.reset();
+  }
+  std::uint32_t detail() const override { return kEvents; }
+
+  base::Status on_event(const flow::Event& event) override {
+    const core::HostLock lock;
+    try {
+      nb::list path;
+      for (const auto& [map, index] : event.epoch->path) {
+        path.append(nb::make_tuple(map, index));
+      }
+      if (!make_event_.is_valid()) {
+        make_event_ = nb::module_::import_("penstock._events").attr("make_event");
+      }
+      callback_(make_event_(event.id, event.timestamp_us,
+                            nb::str(event.node_id.data(), event.node_id.size()),
+                            nb::str(event.signal.data(), event.signal.size()), event.epoch->root,
+                            path, nb::steal(unbox(*event.value))));
+      return {};
+    } catch (nb::python_error& e) {
+      e.restore();
+      return base::fail(take_python_error().with_context("callback"));
+    }
+  }
+
+ private:
+  nb::object callback_;
+  nb::object make_event_;
+};
+
+/// A nanobind-owned value of `result` that may be absent.
+nb::object to_python(const core::Value& value) {
+  if (value.is_absent()) {
+    return nb::none();
+  }
+  PyObject* object = unbox(value);
+  if (object == nullptr) {
+    throw nb::python_error();
+  }
+  return nb::steal(object);
+}
+
+core::Value inputs_from(const nb::dict& inputs) {
+  std::vector<core::MapEntry> entries;
+  for (const auto& [key, value] : inputs) {
+    entries.emplace_back(nb::cast<std::string>(key), box(Py_NewRef(value.ptr())));
+  }
+  return core::Value::map(std::move(entries));
+}
+
+core::Value native_inputs_from(const nb::dict& inputs) {
+  return value_or_throw(core::to_native(inputs_from(inputs)));
+}
+
+PyPlan load_plan(const std::string& source, bool is_path, const nb::dict& inputs,
+                 const std::string& name) {
+  auto spec = is_path ? flow::load_spec(source) : flow::parse_spec(source, name);
+  if (!spec.has_value()) {
+    throw_diagnostics(spec.error());
+  }
+  PyPlan out;
+  out.tube_inputs = native_inputs_from(inputs);
+  auto plan = flow::Plan::compile(*spec, resolvers(), out.tube_inputs);
+  if (!plan.has_value()) {
+    throw_diagnostics(plan.error());
+  }
+  out.plan = std::move(*plan);
+  return out;
+}
+
+nb::list describe_inputs(const PyPlan& self) {
+  nb::list out;
+  for (const flow::PlanInput& input : self.plan->inputs()) {
+    out.append(nb::make_tuple(input.id, input.scope == flow::Scope::kTube ? "tube" : "process",
+                              input.required));
+  }
+  return out;
+}
+
+nb::list describe_nodes(const PyPlan& self) {
+  nb::list out;
+  for (const flow::PlanNode& node : self.plan->nodes().subspan(1)) {
+    nb::list signals;
+    for (std::int32_t s = 0; s < node.num_signals; ++s) {
+      signals.append(self.plan->signal_names()[static_cast<std::size_t>(node.first_signal + s)]);
+    }
+    if (node.kind == flow::NodeKind::kMap) {
+      signals.append("value");
+    }
+    out.append(nb::make_tuple(node.id, node.type, signals, node.stateful, node.enabled));
+  }
+  return out;
+}
+
+/// Runner with the interpreter lock handled: released for the whole call unless nodes that need it
+/// run on this very thread.
+class PyRunner {
+ public:
+  PyRunner(const PyPlan& plan, const ExecutorChoice& choice, std::uint64_t seed,
+           std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight)
+      : keep_lock_(choice.runner == "sync" && plan.plan->needs_host()) {
+    flow::RunnerOptions options;
+    options.name = choice.runner;
+    options.seed = seed;
+    options.shuffle = shuffle;
+    options.max_epochs_in_flight = max_epochs_in_flight;
+    options.cancel = &cancel_;
+    auto executor = value_or_throw(make_executor(*plan.plan, choice, plan.tube_inputs));
+    runner_ = std::make_unique<flow::Runner>(plan.plan, std::move(executor), std::move(options));
+  }
+  ~PyRunner() {
+    const core::HostUnlock unlock;
+    runner_.reset();
+  }
+
+  void init() {
+    check_free();
+    value_or_throw(unlocked([&] { return runner_->init(); }));
+  }
+  void deinit() {
+    check_free();
+    unlocked([&] { runner_->deinit(); });
+    drop_deferred();
+  }
+
+  nb::tuple process(const nb::dict& inputs) {
+    check_free();
+    const Busy busy(*this);
+    auto result = unlocked([&, values = inputs_from(inputs)] { return runner_->process(values); });
+    drop_deferred();
+    flow::EpochResult epoch = value_or_throw(std::move(result));
+    return nb::make_tuple(epoch.epoch, !epoch.value.is_absent(), to_python(epoch.value),
+                          epoch.exhausted);
+  }
+
+  void run(std::optional<std::int64_t> num_epochs, const nb::dict& inputs, nb::callable sink) {
+    check_free();
+    const Busy busy(*this);
+    auto status = unlocked([&, values = inputs_from(inputs)] {
+      return runner_->run(num_epochs, values, [&](flow::EpochResult epoch) -> base::Status {
+        const core::HostLock lock;
+        try {
+          const nb::object go_on = sink(epoch.epoch, !epoch.value.is_absent(), to_python(epoch.value));
+          if (go_on.is(nb::handle(Py_False))) {
+            return base::fail(base::ErrorCode::kCancelled, kStopped);
+          }
+          return {};
+        } catch (nb::python_error& e) {
+          e.restore();
+          return base::fail(take_python_error());
+        }
+      });
+    });
+    drop_deferred();
+    if (!status.has_value() && status.error().message() != kStopped) {
+      throw_error(status.error());
+    }
+  }
+
+  void add_callback(nb::callable callback) {
+    runner_->add_observer(std::make_shared<CallbackObserver>(std::move(callback)));
+  }
+
+  nb::dict metrics() const {
+    const flow::RunMetrics& metrics = runner_->metrics();
+    const flow::RunSummary summary = runner_->summary();
+    nb::dict out, nodes;
+    const auto plan_nodes = runner_->plan().nodes();
+    for (std::size_t i = 1; i < plan_nodes.size(); ++i) {
+      const flow::NodeMetrics& node = metrics.nodes()[i];
+      nb::dict entry;
+      entry["runs"] = node.runs;
+      entry["no_event"] = node.no_event;
+      entry["skipped"] = node.skipped;
+      entry["failed"] = node.failed;
+      entry["retries"] = node.retries;
+      entry["total_ms"] = static_cast<double>(node.duration.total_ns()) * 1e-6;
+      entry["p50_ms"] = static_cast<double>(node.duration.quantile_ns(0.5)) * 1e-6;
+      entry["p95_ms"] = static_cast<double>(node.duration.quantile_ns(0.95)) * 1e-6;
+      entry["max_ms"] = static_cast<double>(node.duration.max_ns()) * 1e-6;
+      nodes[plan_nodes[i].id.c_str()] = entry;
+    }
+    out["backend"] = summary.backend;
+    out["status"] = summary.status;
+    out["elapsed_s"] = summary.elapsed_s;
+    out["epochs"] = metrics.epochs_finished;
+    out["results"] = metrics.results;
+    out["retries"] = summary.retries;
+    out["peak_rss_bytes"] = summary.peak_rss_bytes;
+    out["nodes"] = nodes;
+    return out;
+  }
+
+ private:
+  static constexpr const char* kStopped = "stopped by the caller";
+
+  /// Marks the runner busy, so that a callback or a second thread gets an error, not a crash.
+  struct Busy {
+    explicit Busy(PyRunner& runner) : runner(runner) { runner.busy_ = true; }
+    ~Busy() { runner.busy_ = false; }
+    PyRunner& runner;
+  };
+
+  void check_free() const {
+    if (busy_) {
+      throw_error({base::ErrorCode::kFailedPrecondition,
+                   "this runner is running: one process() or run() at a time, and none from a "
+                   "callback or a node"});
+    }
+  }
+
+  template <class Call>
+  auto unlocked(Call call) {
+    if (keep_lock_) {
+      return call();
+    }
+    const core::HostUnlock unlock;
+    return call();
+  }
+
+  core::CancelToken cancel_;
+  bool keep_lock_;
+  bool busy_ = false;
+  std::unique_ptr<flow::Runner> runner_;
+};
+
+}  // namespace
+
+void bind_runner(nb::module_& m) {
+  nb::class_<PyPlan>(m, "Plan")
+      .def_prop_ro("digest", [](const PyPlan& self) { return self.plan->digest().to_hex(); })
+      .def_prop_ro("inputs", &describe_inputs)
+      .def_prop_ro("nodes", &describe_nodes)
+      .def_prop_ro("has_return",
+                   [](const PyPlan& self) { return self.plan->return_node() != flow::kNone; })
+      .def_prop_ro("has_source", [](const PyPlan& self) { return self.plan->has_source(); })
+      .def_prop_ro("noob_id", [](const PyPlan& self) { return self.plan->spec().noob_id; })
+      .def_prop_ro("description", [](const PyPlan& self) { return self.plan->spec().description; })
+      .def("to_yaml", [](const PyPlan& self) { return flow::to_yaml(self.plan->spec()); });
+
+  m.def("load_plan", &load_plan, nb::arg("source"), nb::arg("is_path"), nb::arg("inputs"),
+        nb::arg("name"));
+
+  nb::class_<PyRunner>(m, "Runner")
+      .def(
+          "__init__",
+          [](PyRunner* self, const PyPlan& plan, const std::string& runner, std::int32_t workers,
+             double task_timeout_s, std::uint64_t seed, std::optional<std::uint64_t> shuffle,
+             std::int32_t max_epochs_in_flight) {
+            new (self) PyRunner(plan, {runner, workers, task_timeout_s}, seed, shuffle,
+                                max_epochs_in_flight);
+          },
+          nb::arg("plan"), nb::arg("runner"), nb::arg("workers"), nb::arg("task_timeout_s"),
+          nb::arg("seed"), nb::arg("shuffle").none(), nb::arg("max_epochs_in_flight"),
+          nb::keep_alive<1, 2>())
+      .def("init", &PyRunner::init)
+      .def("deinit", &PyRunner::deinit)
+      .def("process", &PyRunner::process)
+      .def("run", &PyRunner::run, nb::arg("num_epochs").none(), nb::arg("inputs"), nb::arg("sink"))
+      .def("add_callback", &PyRunner::add_callback)
+      .def("metrics", &PyRunner::metrics);
+}
+
+}  // namespace penstock::bindings

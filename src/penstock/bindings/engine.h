@@ -1,0 +1,28 @@
+// What the bindings share: the process's operators, resolvers and executors.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "penstock/core/operator.h"
+#include "penstock/flow/executor.h"
+#include "penstock/flow/plan.h"
+
+namespace penstock::bindings {
+
+/// Native operators first, then Python names. Built on first use; the lock must be held.
+std::span<const flow::Resolver* const> resolvers();
+
+struct ExecutorChoice {
+  std::string runner = "sync";    ///< "sync", "threads", "processes"
+  std::int32_t num_workers = 0;   ///< 0 = one per core
+  double task_timeout_s = 300;    ///< processes
+};
+
+/// The executor of a runner's name; PS0902 for an unknown one.
+base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& plan,
+                                                            const ExecutorChoice& choice,
+                                                            const core::Value& tube_inputs);
+
+}  // namespace penstock::bindings

@@ -1,0 +1,14 @@
+// penstock._core: the private extension module behind the Python package.
+#include <nanobind/nanobind.h>
+
+#include "penstock/bindings/bind.h"
+#include "penstock/bindings/py_host.h"
+#include "penstock/bindings/py_node.h"
+
+NB_MODULE(_core, m) {
+  namespace b = penstock::bindings;
+  b::install_python_bridge();
+  m.def("set_no_event", [](nanobind::object sentinel) { b::set_no_event(sentinel.ptr()); });
+  b::bind_codec(m);
+  b::bind_runner(m);
+}

@@ -1,0 +1,30 @@
+// One translator from our errors to Python exceptions (penstock.Error and its subclasses).
+#pragma once
+
+#include <Python.h>
+
+#include <vector>
+
+#include "penstock/base/result.h"
+#include "penstock/flow/diagnostic.h"
+
+namespace penstock::bindings {
+
+/// Sets the Python exception for `error` and throws nanobind::python_error. Lock held.
+[[noreturn]] void throw_error(const base::Error& error);
+
+/// Sets a penstock.LoadError that carries every diagnostic, and throws. Lock held.
+[[noreturn]] void throw_diagnostics(const flow::Diagnostics& diagnostics);
+
+/// The value of `result`, or its error thrown.
+template <class T>
+T value_or_throw(base::Result<T> result) {
+  if (!result.has_value()) {
+    throw_error(result.error());
+  }
+  if constexpr (!std::is_void_v<T>) {
+    return std::move(*result);
+  }
+}
+
+}  // namespace penstock::bindings

@@ -1,0 +1,333 @@
+#include "penstock/bindings/py_node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "penstock/bindings/py_host.h"
+#include "penstock/bindings/py_value.h"
+#include "penstock/core/identity.h"
+
+namespace penstock::bindings {
+namespace {
+
+PyObject* no_event = nullptr;
+
+/// An owned reference, dropped with the interpreter lock held.
+class Ref {
+ public:
+  Ref() = default;
+  explicit Ref(PyObject* object) : object_(object) {}
+  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Ref& operator=(Ref&& other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~Ref() {
+    if (object_ != nullptr && Py_IsInitialized() != 0) {
+      const core::HostLock lock;
+      Py_DECREF(object_);
+    }
+  }
+  PyObject* get() const { return object_; }
+  PyObject* share() const { return Py_NewRef(object_); }
+  explicit operator bool() const { return object_ != nullptr; }
+
+ private:
+  PyObject* object_ = nullptr;
+};
+
+/// penstock.NoEvent, or noob's marker (a str enum member with this very text).
+bool is_no_event(PyObject* object) {
+  if (object == no_event) {
+    return true;
+  }
+  return PyUnicode_Check(object) && !PyUnicode_CheckExact(object) &&
+         PyUnicode_CompareWithASCIIString(object, "__META__NoEvent") == 0;
+}
+
+/// Writes a call's result to the outputs; takes over the reference.
+base::Status emit(PyObject* result, std::span<core::Value> outputs,
+                  std::span<const std::string> signals) {
+  if (is_no_event(result)) {
+    Py_DECREF(result);
+    return {};
+  }
+  if (outputs.size() == 1) {
+    outputs[0] = box(result);
+    return {};
+  }
+  if (outputs.empty()) {
+    Py_DECREF(result);
+    return {};
+  }
+  const bool is_sequence = PyTuple_Check(result) || PyList_Check(result);
+  const Py_ssize_t count = is_sequence ? PySequence_Fast_GET_SIZE(result) : -1;
+  if (count != static_cast<Py_ssize_t>(outputs.size())) {
+    const std::string seen = is_sequence ? fmt::format("{} values", count)
+                                         : fmt::format("a {}", Py_TYPE(result)->tp_name);
+    Py_DECREF(result);
+    return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
+                                  fmt::format("wrong number of outputs: seen {}, wanted {} ({})",
+                                              seen, outputs.size(), fmt::join(signals, ", ")))
+                          .with_id("PS0402")
+                          .with_help("return one value per signal, as a tuple"));
+  }
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(result, i);
+    if (!is_no_event(item)) {
+      outputs[static_cast<std::size_t>(i)] = box(Py_NewRef(item));
+    }
+  }
+  Py_DECREF(result);
+  return {};
+}
+
+/// Calls `callable` with the node's inputs and its fixed keyword arguments.
+class CallableOperator final : public core::Operator {
+ public:
+  CallableOperator(Ref callable, PyObject* params, std::span<const core::Binding> bindings,
+                   std::vector<std::string> signals)
+      : callable_(std::move(callable)), signals_(std::move(signals)) {
+    for (std::size_t i = 0; i < bindings.size(); ++i) {
+      if (bindings[i].position >= 0) {
+        positional_.push_back(i);
+      } else {
+        keyword_.push_back({Ref(PyUnicode_InternFromString(bindings[i].name.c_str())), i, Ref()});
+      }
+    }
+    PyObject *key = nullptr, *value = nullptr;
+    Py_ssize_t at = 0;
+    while (params != nullptr && PyDict_Next(params, &at, &key, &value) != 0) {
+      const auto same = std::ranges::find_if(keyword_, [&](const Keyword& keyword) {
+        return PyUnicode_Compare(keyword.name.get(), key) == 0;
+      });
+      if (same != keyword_.end()) {
+        same->fallback = Ref(Py_NewRef(value));
+      } else {
+        keyword_.push_back({Ref(Py_NewRef(key)), kNoInput, Ref(Py_NewRef(value))});
+      }
+    }
+    PyObject* names = PyTuple_New(static_cast<Py_ssize_t>(keyword_.size()));
+    for (std::size_t i = 0; i < keyword_.size(); ++i) {
+      PyTuple_SET_ITEM(names, static_cast<Py_ssize_t>(i), keyword_[i].name.share());
+    }
+    all_names_ = Ref(names);
+  }
+
+  base::Result<core::Step> call(core::Call& call) const override {
+    // Slot 0 is scratch for the callee (PY_VECTORCALL_ARGUMENTS_OFFSET). Borrowed references stay
+    // borrowed; converted ones are owned until the call is over.
+    PyObject* small[kSmallCall];
+    PyObject* owned_small[kSmallCall];
+    std::vector<PyObject*> large;
+    PyObject** args = small;
+    PyObject** owned = owned_small;
+    const std::size_t most = positional_.size() + keyword_.size() + 1;
+    if (most > kSmallCall) {
+      large.resize(2 * most);
+      args = large.data();
+      owned = large.data() + most;
+    }
+    std::size_t num_owned = 0, count = 1;
+    bool failed = false;
+    const auto put = [&](const core::Value& value) {
+      PyObject* object = nullptr;
+      if (value.is(core::Kind::kHost)) {
+        object = static_cast<const PyBox*>(value.as_host())->object();
+      } else {
+        object = unbox(value);
+        failed |= object == nullptr;
+        if (object != nullptr) {
+          owned[num_owned++] = object;
+        }
+      }
+      args[count++] = object;
+    };
+    for (const std::size_t input : positional_) {
+      put(*call.inputs[input]);
+    }
+    const std::size_t num_positional = positional_.size();
+    Ref fewer_names;
+    PyObject* names = keyword_.empty() ? nullptr : all_names_.get();
+    bool all_present = true;
+    for (const Keyword& keyword : keyword_) {
+      all_present &= keyword.input == kNoInput || !call.inputs[keyword.input]->is_absent() ||
+                     static_cast<bool>(keyword.fallback);
+    }
+    if (!all_present) [[unlikely]] {
+      fewer_names = present_names(call);
+      names = fewer_names.get();
+    }
+    for (const Keyword& keyword : keyword_) {
+      if (keyword.input != kNoInput && !call.inputs[keyword.input]->is_absent()) {
+        put(*call.inputs[keyword.input]);
+      } else if (keyword.fallback) {
+        args[count++] = keyword.fallback.get();
+      }
+    }
+    PyObject* result =
+        failed ? nullptr
+               : PyObject_Vectorcall(callable_.get(), args + 1,
+                                     num_positional | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    base::Status status;
+    if (result == nullptr) {
+      status = base::fail(take_python_error());
+    } else {
+      status = emit(result, call.outputs, signals_);
+    }
+    for (std::size_t i = 0; i < num_owned; ++i) {
+      Py_DECREF(owned[i]);
+    }
+    PENSTOCK_RETURN_IF_ERROR(status);
+    return core::Step::kDone;
+  }
+
+ private:
+  static constexpr std::size_t kSmallCall = 12;
+  static constexpr std::size_t kNoInput = static_cast<std::size_t>(-1);
+
+  struct Keyword {
+    Ref name;
+    std::size_t input;  ///< kNoInput: a parameter only
+    Ref fallback;       ///< the parameter's value, if there is one
+  };
+
+  Ref present_names(const core::Call& call) const {
+    PyObject* list = PyList_New(0);
+    for (const Keyword& keyword : keyword_) {
+      if (keyword.fallback || !call.inputs[keyword.input]->is_absent()) {
+        PyList_Append(list, keyword.name.get());
+      }
+    }
+    PyObject* names = PyList_AsTuple(list);
+    Py_DECREF(list);
+    return Ref(names);
+  }
+
+  Ref callable_;
+  std::vector<std::size_t> positional_;
+  std::vector<Keyword> keyword_;
+  Ref all_names_;
+  std::vector<std::string> signals_;
+};
+
+/// Advances a generator made once.
+class GeneratorOperator final : public core::Operator {
+ public:
+  GeneratorOperator(Ref generator, std::vector<std::string> signals)
+      : generator_(std::move(generator)), signals_(std::move(signals)) {}
+
+  base::Result<core::Step> call(core::Call& call) const override {
+    PyObject* item = PyIter_Next(generator_.get());
+    if (item == nullptr) {
+      if (PyErr_Occurred() == nullptr) {
+        return core::Step::kExhausted;
+      }
+      return base::fail(take_python_error());
+    }
+    PENSTOCK_RETURN_IF_ERROR(emit(item, call.outputs, signals_));
+    return core::Step::kDone;
+  }
+
+ private:
+  Ref generator_;
+  std::vector<std::string> signals_;
+};
+
+class PythonType final : public core::NodeType {
+ public:
+  PythonType(core::Signature signature, std::string identity, Ref target, Ref params,
+             bool is_generator)
+      : signature_(std::move(signature)),
+        identity_(std::move(identity)),
+        target_(std::move(target)),
+        params_(std::move(params)),
+        is_generator_(is_generator) {}
+
+  const core::Signature& signature() const override { return signature_; }
+
+  base::Result<std::shared_ptr<const core::Operator>> bind(
+      std::span<const core::Binding> bindings) const override {
+    const core::HostLock lock;
+    if (is_generator_) {
+      return std::make_shared<GeneratorOperator>(Ref(target_.share()), signature_.signals);
+    }
+    PyObject* fixed = params_.get() == Py_None ? nullptr : params_.get();
+    return std::make_shared<CallableOperator>(Ref(target_.share()), fixed, bindings,
+                                              signature_.signals);
+  }
+
+  std::string identity() const override { return identity_; }
+
+ private:
+  core::Signature signature_;
+  std::string identity_;
+  Ref target_;
+  Ref params_;
+  bool is_generator_;
+};
+
+std::string text_of(PyObject* object) {
+  const char* text = PyUnicode_AsUTF8(object);
+  return text != nullptr ? text : "";
+}
+
+}  // namespace
+
+void set_no_event(PyObject* sentinel) { no_event = Py_NewRef(sentinel); }
+
+base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
+    const flow::NodeSpec& node, const core::Value& params) const {
+  const core::HostLock lock;
+  Ref arguments(from_value(params));
+  Ref module(PyImport_ImportModule("penstock._nodes"));
+  if (!arguments || !module) {
+    return base::fail(take_python_error());
+  }
+  // None: not a Python name. Otherwise (kind, target, params, slots, any_positional, any_keyword,
+  // signals, stateful); slots are (name, required, has_default, positional, type).
+  Ref found(PyObject_CallMethod(module.get(), "describe", "sO", node.type.c_str(), arguments.get()));
+  if (!found) {
+    return base::fail(take_python_error());
+  }
+  if (found.get() == Py_None) {
+    return std::unique_ptr<core::NodeType>();
+  }
+  const char* kind = nullptr;
+  PyObject *target = nullptr, *fixed = nullptr, *slots = nullptr, *signals = nullptr;
+  int any_positional = 0, any_keyword = 0, stateful = 0;
+  if (PyArg_ParseTuple(found.get(), "sOOOppOp", &kind, &target, &fixed, &slots, &any_positional,
+                       &any_keyword, &signals, &stateful) == 0) {
+    return base::fail(take_python_error());
+  }
+  core::Signature signature;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(slots); ++i) {
+    PyObject* slot = PyTuple_GET_ITEM(slots, i);
+    signature.slots.push_back({.name = text_of(PyTuple_GET_ITEM(slot, 0)),
+                               .required = PyTuple_GET_ITEM(slot, 1) == Py_True,
+                               .has_default = PyTuple_GET_ITEM(slot, 2) == Py_True,
+                               .positional = PyTuple_GET_ITEM(slot, 3) == Py_True,
+                               .type = text_of(PyTuple_GET_ITEM(slot, 4))});
+  }
+  signature.signals.clear();
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(signals); ++i) {
+    signature.signals.push_back(text_of(PyTuple_GET_ITEM(signals, i)));
+  }
+  const bool is_generator = std::string_view(kind) == "generator";
+  signature.any_positional = any_positional != 0;
+  signature.any_keyword = any_keyword != 0;
+  signature.stateful = stateful != 0;
+  signature.source = is_generator;
+  signature.needs_host = true;
+  signature.native = false;
+  auto encoded = core::encode(params);
+  const std::string identity =
+      fmt::format("python:{}:", node.type) + (encoded.has_value() ? *encoded : std::string());
+  return std::unique_ptr<core::NodeType>(
+      std::make_unique<PythonType>(std::move(signature), identity, Ref(Py_NewRef(target)),
+                                   Ref(Py_NewRef(fixed)), is_generator));
+}
+
+}  // namespace penstock::bindings

@@ -1,0 +1,67 @@
+// Python objects <-> core::Value, by value (py_host.h carries them by identity).
+//
+// Which Python type becomes which kind is written down in docs/formats/value-encoding.md.
+#pragma once
+
+#include <Python.h>
+
+#include <memory>
+
+#include "penstock/base/result.h"
+#include "penstock/core/value.h"
+
+namespace penstock::bindings {
+
+/// The native value equal to `object`; arrays and tables are not copied. Lock held.
+/// kInvalidArgument for a type without a codec, keys that are not text and lone surrogates;
+/// kResourceExhausted for nesting beyond core::kMaxDepth. No Python error is left set.
+base::Result<core::Value> to_value(PyObject* object);
+
+/// `value` as a Python object: numpy.ndarray (read-only, not copied; a numpy scalar for a tensor
+/// without dimensions) and pyarrow.Table for tensors and tables, host objects by identity. A new
+/// reference, or null with a Python error set. Lock held.
+PyObject* from_value(const core::Value& value);
+
+// The parts, for the direct codec (py_codec.cc).
+
+/// What to do with a Python type that is none of the exact built-in ones.
+enum class PyKind : std::uint8_t {
+  kUnknown, kInt, kFloat, kText, kBytes, kList, kTuple, kMap,  // subclasses of the built-in types
+  kBuffer,      ///< buffer protocol: bytes when one-dimensional bytes, else a tensor
+  kArray,       ///< numpy array or scalar
+  kDlpack,      ///< __dlpack__ only
+  kTable,       ///< __arrow_c_stream__
+  kRegistered,  ///< register_codec()
+};
+PyKind kind_of(PyTypeObject* type);
+
+base::Result<core::Value> array_to_value(PyObject* object, PyKind kind);
+base::Result<std::shared_ptr<const core::Table>> table_from_python(PyObject* object);
+PyObject* array_from_tensor(const std::shared_ptr<const core::Tensor>& tensor);
+PyObject* table_to_python(const std::shared_ptr<const core::Table>& table);
+
+/// An int of any size: sign and big-endian magnitude without leading zeros.
+bool int_magnitude(PyObject* object, bool& negative, std::string& magnitude);
+PyObject* int_from_magnitude(bool negative, const std::string& magnitude);
+
+// Codecs the user registered for types of their own.
+
+/// `to_payload(object)` gives what is encoded under `name`; `from_payload(payload)` the object.
+/// False with a Python error set when the name or the type has another codec already.
+bool register_codec(PyObject* type, PyObject* name, PyObject* to_payload, PyObject* from_payload);
+/// New references (`name`, payload) for an object of kind kRegistered; false with an error set.
+bool payload_of(PyObject* object, PyObject*& name, PyObject*& payload);
+/// The object for a payload; a new reference, or null with a Python error set.
+PyObject* from_payload(const std::string& name, PyObject* payload);
+
+// Errors.
+
+base::Error no_codec_error(PyObject* object);
+base::Error bad_key_error(PyObject* key);
+base::Error bad_text_error();
+/// The pending Python exception as kInvalidArgument, "what: exception text"; cleared.
+base::Error python_failure(const char* what);
+/// Sets the Python exception for `error`.
+void set_error(const base::Error& error);
+
+}  // namespace penstock::bindings

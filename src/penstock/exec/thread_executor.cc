@@ -1,0 +1,212 @@
+#include "penstock/exec/thread_executor.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "penstock/base/clock.h"
+#include "penstock/core/host.h"
+
+namespace penstock::exec {
+namespace {
+
+constexpr std::int64_t kSpinNs = 30'000;  // about one futex wake-up on our machines
+
+/// Spins until `ready()` or kSpinNs have gone by. Returns whether it became ready.
+template <class Ready>
+bool spin(Ready ready) {
+  const std::int64_t start = base::fast_ns();
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (ready()) {
+        return true;
+      }
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+  } while (base::fast_ns() - start < kSpinNs);
+  return false;
+}
+
+}  // namespace
+
+std::int32_t num_usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) {
+    return 1;
+  }
+  return std::max(1, CPU_COUNT(&set));
+}
+
+ThreadExecutor::ThreadExecutor(std::int32_t num_threads)
+    : num_threads_(num_threads > 0 ? num_threads : num_usable_cores()) {}
+
+ThreadExecutor::~ThreadExecutor() { stop(); }
+
+base::Status ThreadExecutor::start(const flow::TaskAccess& access) {
+  access_ = &access;
+  {
+    const base::MutexLock lock(mutex_);
+    stopping_ = false;
+  }
+  try {
+    for (std::int32_t i = 0; i < num_threads_; ++i) {
+      threads_.emplace_back([this, i] { work(i + 1); });
+    }
+  } catch (const std::system_error& e) {
+    stop();
+    return base::fail(base::ErrorCode::kResourceExhausted,
+                      std::string("cannot start worker threads: ") + e.what());
+  }
+  return {};
+}
+
+void ThreadExecutor::stop() {
+  {
+    const base::MutexLock lock(mutex_);
+    stopping_ = true;
+    queue_.clear();
+    queue_head_ = 0;
+    done_.clear();
+  }
+  ready_.notify_all();
+  const core::HostUnlock unlock;  // a thread may want the interpreter lock to finish its task
+  threads_.clear();
+}
+
+base::Status ThreadExecutor::submit(std::span<const flow::Task> tasks) {
+  std::int32_t wake = 0;
+  {
+    const base::MutexLock lock(mutex_);
+    queue_.insert(queue_.end(), tasks.begin(), tasks.end());
+    wake = idle_;
+  }
+  num_queued_.fetch_add(static_cast<std::int64_t>(tasks.size()), std::memory_order_relaxed);
+  // Tiny tasks: this thread helps in wait(), so one thread fewer need be woken for them.
+  const std::int64_t chunks =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(tasks.size()) *
+                                    mean_ns_.load(std::memory_order_relaxed) / kChunkNs);
+  wake = static_cast<std::int32_t>(std::min<std::int64_t>(wake, chunks));
+  if (wake == 1) {
+    ready_.notify_one();
+  } else if (wake > 1) {
+    ready_.notify_all();
+  }
+  return {};
+}
+
+bool ThreadExecutor::take_chunk(std::vector<flow::Task>& chunk) {
+  const auto available = static_cast<std::int64_t>(queue_.size() - queue_head_);
+  if (available == 0) {
+    return false;
+  }
+  const std::int64_t mean = std::max<std::int64_t>(1, mean_ns_.load(std::memory_order_relaxed));
+  const std::int64_t by_time = std::clamp<std::int64_t>(kChunkNs / mean, 1, kMaxChunk);
+  const std::int64_t fair = (available + num_threads_) / (num_threads_ + 1);
+  const auto count = static_cast<std::size_t>(std::clamp<std::int64_t>(std::min(by_time, fair), 1, available));
+  const auto first = queue_.begin() + static_cast<std::ptrdiff_t>(queue_head_);
+  chunk.assign(first, first + static_cast<std::ptrdiff_t>(count));
+  queue_head_ += count;
+  if (queue_head_ == queue_.size()) {
+    queue_.clear();
+    queue_head_ = 0;
+  }
+  num_queued_.fetch_sub(static_cast<std::int64_t>(count), std::memory_order_relaxed);
+  return true;
+}
+
+void ThreadExecutor::run_chunk(std::span<const flow::Task> chunk, std::int32_t worker,
+                               std::vector<flow::Completion>& done) {
+  // The interpreter lock is taken once for a run of Python nodes.
+  std::optional<core::HostLock> lock;
+  const auto nodes = access_->plan().nodes();
+  for (const flow::Task& task : chunk) {
+    const bool needs_host = nodes[static_cast<std::size_t>(task.node)].needs_host;
+    if (needs_host && !lock.has_value()) {
+      lock.emplace();
+    } else if (!needs_host) {
+      lock.reset();
+    }
+    done.emplace_back();
+    flow::run_task(*access_, task, worker, done.back());
+  }
+}
+
+void ThreadExecutor::learn(std::int64_t num_tasks, std::int64_t duration_ns) {
+  const std::int64_t mean = duration_ns / std::max<std::int64_t>(1, num_tasks);
+  const std::int64_t old = mean_ns_.load(std::memory_order_relaxed);
+  mean_ns_.store((old + mean) / 2, std::memory_order_relaxed);
+}
+
+void ThreadExecutor::work(std::int32_t worker) {
+  std::vector<flow::Task> chunk;
+  std::vector<flow::Completion> done;
+  while (true) {
+    bool have = false;
+    {
+      const base::MutexLock lock(mutex_);
+      if (stopping_) {
+        break;
+      }
+      have = take_chunk(chunk);
+    }
+    if (!have) {
+      if (spin([&] { return num_queued_.load(std::memory_order_relaxed) > 0; })) {
+        continue;
+      }
+      const base::MutexLock lock(mutex_);
+      ++idle_;
+      while (!stopping_ && queue_.size() == queue_head_) {
+        ready_.wait(mutex_);
+      }
+      --idle_;
+      continue;
+    }
+    const std::int64_t start_ns = base::fast_ns();
+    run_chunk(chunk, worker, done);
+    learn(static_cast<std::int64_t>(chunk.size()), base::fast_ns() - start_ns);
+    {
+      const base::MutexLock lock(mutex_);
+      done_.insert(done_.end(), std::make_move_iterator(done.begin()),
+                   std::make_move_iterator(done.end()));
+      num_done_.store(static_cast<std::int64_t>(done_.size()), std::memory_order_relaxed);
+    }
+    done_cv_.notify_one();
+    done.clear();
+  }
+  if (core::host_bridge() != nullptr) {
+    core::host_bridge()->forget_thread();
+  }
+}
+
+base::Status ThreadExecutor::wait(std::vector<flow::Completion>& out, std::int32_t timeout_ms) {
+  // Tiny tasks are faster done than waited for: sleeping and waking costs more than a chunk.
+  const bool help = mean_ns_.load(std::memory_order_relaxed) < kChunkNs / 4;
+  bool have = false;
+  {
+    const base::MutexLock lock(mutex_);
+    have = help && done_.empty() && take_chunk(own_chunk_);
+  }
+  if (have) {
+    const std::int64_t start_ns = base::fast_ns();
+    run_chunk(own_chunk_, 0, out);
+    learn(static_cast<std::int64_t>(own_chunk_.size()), base::fast_ns() - start_ns);
+  } else {
+    spin([&] { return num_done_.load(std::memory_order_relaxed) > 0; });
+  }
+  const base::MutexLock lock(mutex_);
+  if (out.empty() && done_.empty()) {
+    done_cv_.wait_for(mutex_, std::chrono::milliseconds(timeout_ms));
+  }
+  out.insert(out.end(), std::make_move_iterator(done_.begin()),
+             std::make_move_iterator(done_.end()));
+  done_.clear();
+  num_done_.store(0, std::memory_order_relaxed);
+  return {};
+}
+
+}  // namespace penstock::exec

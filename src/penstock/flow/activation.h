@@ -1,0 +1,78 @@
+// Activations: the run state of one region in one (sub-)epoch, in recycled slabs. Internal to flow.
+//
+// A slab holds the activations of all elements of one map run side by side: headers, countdowns,
+// values. Slabs are reset and reused, never cloned or freed while the run goes on, so a million
+// epochs allocate nothing. Owner thread only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "penstock/core/value.h"
+#include "penstock/flow/plan.h"
+
+namespace penstock::flow {
+
+struct Expansion;
+
+struct Activation {
+  Activation* parent;        ///< null for a root epoch
+  Activation* root;
+  std::uint32_t* remaining;  ///< per node of the region: see Scheduler
+  core::Value* values;       ///< per signal of the region
+  Expansion* expansions;     ///< per child region
+  std::int64_t epoch;        ///< root epoch
+  std::int32_t region;
+  std::int32_t index;        ///< element of the parent's map
+  std::int32_t open;         ///< nodes and child expansions not yet resolved
+  bool failed;               ///< of a root: no further node of the epoch is run
+};
+
+struct Slab;
+
+/// The elements of one map in one activation of the map's region.
+struct Expansion {
+  enum class State : std::uint8_t { kWaiting, kOpen, kRan, kNotRan };
+
+  Slab* slab;
+  Activation* children;
+  std::uint8_t* turns;  ///< per stateful node below: its turn came while this was waiting
+  std::int32_t count;
+  std::int32_t open;    ///< children not yet closed
+  State state;
+};
+
+struct Slab {
+  std::int32_t region = 0;
+  std::int32_t capacity = 0;
+  std::vector<Activation> activations;
+  std::vector<std::uint32_t> remaining;
+  std::vector<core::Value> values;
+  std::vector<Expansion> expansions;
+  std::vector<std::uint8_t> turns;
+};
+
+/// Hands out slabs by region and takes them back.
+class ActivationPool {
+ public:
+  /// `turns_below`: per region, how many stateful nodes lie in it or deeper.
+  ActivationPool(const Plan& plan, std::vector<std::int32_t> turns_below);
+
+  /// `count` activations of `region` under `parent` (null: a root epoch), values absent, expansions
+  /// waiting, `remaining` uninitialised, `open` not set.
+  Slab* take(std::int32_t region, std::int32_t count, Activation* parent, std::int64_t epoch);
+
+  /// Gives back `slab` and everything expanded below its first `count` activations.
+  void give_back(Slab* slab, std::int32_t count);
+
+ private:
+  const Plan& plan_;
+  std::vector<std::int32_t> turns_below_;
+  std::vector<std::unique_ptr<Slab>> owned_;
+  std::vector<std::vector<Slab*>> free_;  ///< by region
+};
+
+}  // namespace penstock::flow

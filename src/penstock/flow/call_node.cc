@@ -1,0 +1,83 @@
+#include "penstock/flow/call_node.h"
+
+#include <new>
+
+#include "penstock/base/clock.h"
+
+namespace penstock::flow {
+namespace {
+
+/// The abstract access with the two extras call_node() asks for.
+struct PlainAccess {
+  const TaskAccess& access;
+
+  std::span<const core::Value* const> inputs(const Task& task,
+                                             std::vector<const core::Value*>& scratch) const {
+    return access.inputs(task, scratch);
+  }
+  std::span<core::Value> outputs(const Task& task) const { return access.outputs(task); }
+  std::int64_t epoch(const Task& task, std::vector<std::int64_t>& path) const {
+    return access.epoch(task, path);
+  }
+  const std::string& node_id(std::int32_t node) const {
+    return access.plan().nodes()[static_cast<std::size_t>(node)].id;
+  }
+};
+
+}  // namespace
+
+base::Status convert_host_inputs(CallScratch& scratch, std::size_t num_inputs) {
+  scratch.converted.clear();
+  scratch.converted.reserve(num_inputs);  // pointers into it are handed out below
+  for (std::size_t i = 0; i < num_inputs; ++i) {
+    const core::Kind kind = scratch.inputs[i]->kind();
+    // Containers are looked into: they may hold host objects (a gathered list of Python values).
+    if (kind == core::Kind::kHost || kind == core::Kind::kList || kind == core::Kind::kTuple ||
+        kind == core::Kind::kMap) {
+      PENSTOCK_ASSIGN_OR_RETURN(core::Value native, core::to_native(*scratch.inputs[i]));
+      scratch.converted.push_back(std::move(native));
+      scratch.inputs[i] = &scratch.converted.back();
+    }
+  }
+  return {};
+}
+
+base::Error describe_exception(std::exception_ptr thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    return {base::ErrorCode::kResourceExhausted, "out of memory"};
+  } catch (const std::exception& e) {
+    return {base::ErrorCode::kInternal, e.what()};
+  } catch (...) {
+    return {base::ErrorCode::kInternal, "foreign code threw something that is no std::exception"};
+  }
+}
+
+void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out) {
+  static thread_local CallScratch scratch;
+  const Plan& plan = access.plan();
+  const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
+  scratch.context.seed = access.seed();
+  scratch.context.cancel = access.cancel();
+  scratch.context.sink = access.log_sink();
+  const CallTarget target{.op = node.op.get(),
+                          .state = access.state(task.node),
+                          .needs_host = node.needs_host,
+                          .native = node.native,
+                          .may_see_host = plan.needs_host() || core::host_bridge() != nullptr};
+  out.task = task;
+  out.worker = worker;
+  out.start_ns = base::fast_ns();
+  auto step = call_node(PlainAccess{access}, target, task, scratch);
+  out.duration_ns = base::fast_ns() - out.start_ns;
+  if (step.has_value()) {
+    out.step = *step;
+    out.status = {};
+  } else {
+    out.status = base::fail(step.error());
+  }
+  scratch.converted.clear();
+}
+
+}  // namespace penstock::flow

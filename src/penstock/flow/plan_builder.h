@@ -1,0 +1,103 @@
+// PlanBuilder: the steps from Spec to Plan. Internal to flow; one object per compile.
+//
+//   collect -> resolve types -> wire edges -> order (cycles) -> place in regions -> bind -> lay out
+//
+// Problems are gathered in `diagnostics`; later steps run on what is sound so that one compile
+// reports everything. Owner thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "penstock/flow/plan.h"
+
+namespace penstock::flow {
+
+/// An edge before layout. Producers are draft indices; draft 0 is the virtual `input` node.
+struct DraftEdge {
+  std::int32_t producer = kNone;
+  std::int32_t signal = 0;  ///< ordinal among the producer's signals
+  core::Binding binding;
+  bool required = true;
+  Mark mark;
+};
+
+/// A node before layout.
+struct Draft {
+  const NodeSpec* spec = nullptr;  ///< null for the input node
+  NodeKind kind = NodeKind::kOperator;
+  std::unique_ptr<core::NodeType> type;
+  std::vector<std::string> signals;
+  std::vector<DraftEdge> edges;  ///< gather: always [value, n, trigger]; producer kNone = not wired
+  bool fixed_ports = false;
+  bool enabled = true, stateful = false, source = false, needs_host = false, native = true;
+  bool flatten = false;
+  GatherMode gather_mode = GatherMode::kClose;
+  std::int64_t gather_n = 0;
+  std::int32_t region = 0, child = kNone;
+  std::shared_ptr<const core::Operator> op;
+  core::Digest digest;
+  bool broken = false;  ///< had a problem: not looked at by later steps
+};
+
+class PlanBuilder {
+ public:
+  PlanBuilder(const Spec& spec, std::span<const Resolver* const> resolvers,
+              const core::Value& tube_inputs)
+      : spec_(spec), resolvers_(resolvers), tube_inputs_(tube_inputs) {}
+
+  std::expected<std::shared_ptr<const Plan>, Diagnostics> build();
+
+ private:
+  // plan_compile.cc
+  void report(Mark mark, std::string_view id, std::string message, std::string help = {});
+  void report(Mark mark, const base::Error& error, std::string_view fallback_id);
+  void collect_inputs();
+  void collect_nodes();
+  void resolve_type(Draft& draft);
+  void resolve_gather(Draft& draft);
+  core::Value resolve_params(const NodeSpec& node);
+  const core::Value* tube_value(std::string_view name) const;
+
+  // plan_wiring.cc
+  void wire_edges();
+  void wire_operator(Draft& draft);
+  void wire_structural(Draft& draft);
+  bool find_producer(const Draft& draft, const Dependency& dependency, DraftEdge& edge);
+  void order_nodes();
+  void report_cycle(std::span<const std::int32_t> waiting);
+  void bind_operators();
+
+  // plan_regions.cc
+  void place_in_regions();
+  void place_plain(std::int32_t index);
+  void place_gather(std::int32_t index);
+  std::int32_t signal_region(const DraftEdge& edge) const;
+  bool is_ancestor_or_same(std::int32_t ancestor, std::int32_t region) const;
+  std::int32_t outermost_map_region(std::int32_t region) const;
+  std::int32_t add_region(std::int32_t parent, std::int32_t map);
+
+  // plan_layout.cc
+  void lay_out();
+  void lay_out_edges(std::span<const std::int32_t> order, std::span<const std::int32_t> new_index);
+  void lay_out_consumers();
+  void hash_nodes();
+
+  const Spec& spec_;
+  std::span<const Resolver* const> resolvers_;
+  const core::Value& tube_inputs_;
+  Diagnostics diagnostics_;
+  std::vector<Draft> drafts_;
+  std::unordered_map<std::string_view, std::int32_t> index_;  ///< node id -> draft
+  std::unordered_map<std::string_view, std::int32_t> input_index_;
+  std::vector<std::int32_t> topological_;  ///< drafts, producers first
+  std::vector<Region> regions_;
+  std::shared_ptr<Plan> plan_;
+};
+
+}  // namespace penstock::flow

@@ -1,0 +1,295 @@
+// Plan::compile: inputs, node types and parameters. Wiring, regions and layout have their own files.
+#include <fmt/format.h>
+
+#include <set>
+
+#include "penstock/flow/plan_builder.h"
+
+namespace penstock::flow {
+namespace {
+
+constexpr std::string_view kInputPrefix = "input.";
+
+bool is_truthy(const core::Value& value) {
+  switch (value.kind()) {
+    case core::Kind::kAbsent:
+    case core::Kind::kNull:
+      return false;
+    case core::Kind::kBool:
+      return value.as_bool();
+    case core::Kind::kInt:
+      return value.as_int() != 0;
+    case core::Kind::kFloat:
+      return value.as_float() != 0.0;
+    case core::Kind::kText:
+      return !value.as_text().empty();
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<core::NodeType>> RegistryResolver::resolve(
+    const NodeSpec& node, const core::Value& params) const {
+  if (registry_.find(node.type) == nullptr) {
+    return std::unique_ptr<core::NodeType>();
+  }
+  return registry_.make_type(node.type, params);
+}
+
+std::vector<std::string> RegistryResolver::known_names() const {
+  std::vector<std::string> names;
+  for (const core::Registry::Entry& entry : registry_.entries()) {
+    names.push_back(entry.spec.name);
+  }
+  return names;
+}
+
+std::expected<std::shared_ptr<const Plan>, Diagnostics> Plan::compile(
+    const Spec& spec, std::span<const Resolver* const> resolvers, const core::Value& tube_inputs) {
+  return PlanBuilder(spec, resolvers, tube_inputs).build();
+}
+
+std::int32_t Plan::find_node(std::string_view id) const {
+  for (std::size_t i = 1; i < nodes_.size(); ++i) {
+    if (nodes_[i].id == id) {
+      return static_cast<std::int32_t>(i);
+    }
+  }
+  return kNone;
+}
+
+std::int32_t Plan::signal_region(std::int32_t signal) const {
+  const PlanNode& node = nodes_[static_cast<std::size_t>(producer(signal))];
+  return signal == node.map_value ? node.child : node.region;
+}
+
+void PlanBuilder::report(Mark mark, std::string_view id, std::string message, std::string help) {
+  diagnostics_.push_back(diagnose(spec_, mark, id, std::move(message), std::move(help)));
+}
+
+void PlanBuilder::report(Mark mark, const base::Error& error, std::string_view fallback_id) {
+  report(mark, error.id().empty() ? fallback_id : std::string_view(error.id()), error.message(),
+         error.help());
+}
+
+std::expected<std::shared_ptr<const Plan>, Diagnostics> PlanBuilder::build() {
+  plan_ = std::shared_ptr<Plan>(new Plan());
+  plan_->spec_ = std::make_shared<const Spec>(spec_);
+  collect_inputs();
+  collect_nodes();
+  wire_edges();
+  order_nodes();
+  if (diagnostics_.empty()) {
+    place_in_regions();
+  }
+  if (diagnostics_.empty()) {
+    bind_operators();
+  }
+  if (!diagnostics_.empty()) {
+    return std::unexpected(std::move(diagnostics_));
+  }
+  hash_nodes();
+  lay_out();
+  return std::shared_ptr<const Plan>(std::move(plan_));
+}
+
+const core::Value* PlanBuilder::tube_value(std::string_view name) const {
+  const auto found = input_index_.find(name);
+  if (found == input_index_.end()) {
+    return nullptr;
+  }
+  const auto i = static_cast<std::size_t>(found->second);
+  if (plan_->inputs_[i].scope != Scope::kTube) {
+    return nullptr;
+  }
+  return &plan_->tube_values_[i];
+}
+
+void PlanBuilder::collect_inputs() {
+  Draft input;
+  input.kind = NodeKind::kInput;
+  for (const InputSpec& spec : spec_.inputs) {
+    const auto index = static_cast<std::int32_t>(plan_->inputs_.size());
+    input_index_.emplace(spec.id, index);
+    input.signals.push_back(spec.id);
+    plan_->inputs_.push_back({.id = spec.id,
+                              .scope = spec.scope == Scope::kProcess ? Scope::kProcess : Scope::kTube,
+                              .required = spec.required,
+                              .default_value = spec.default_value,
+                              .signal = kNone});
+    core::Value value;
+    if (spec.scope != Scope::kProcess) {
+      if (const core::Value* given = tube_inputs_.is(core::Kind::kMap) ? tube_inputs_.find(spec.id)
+                                                                       : nullptr) {
+        value = *given;
+      } else if (!spec.default_value.is_absent()) {
+        value = spec.default_value;
+      } else if (!spec.required) {
+        value = core::Value::null();
+      } else {
+        report(spec.mark, "PS0301",
+               fmt::format("missing value for the required tube input '{}'", spec.id),
+               fmt::format("give it when the tube is loaded, for example --input {}=VALUE",
+                           spec.id));
+      }
+    }
+    plan_->tube_values_.push_back(std::move(value));
+  }
+  drafts_.push_back(std::move(input));
+}
+
+void PlanBuilder::collect_nodes() {
+  drafts_.reserve(spec_.nodes.size() + 1);
+  index_.reserve(spec_.nodes.size());
+  for (const NodeSpec& node : spec_.nodes) {
+    index_.emplace(node.id, static_cast<std::int32_t>(drafts_.size()));
+    drafts_.push_back(Draft{.spec = &node});
+    resolve_type(drafts_.back());
+  }
+  for (const AssetSpec& asset : spec_.assets) {
+    report(asset.mark, "PS0114", fmt::format("assets are not supported by this version: asset '{}'",
+                                             asset.id));
+  }
+  if (!spec_.extends.empty()) {
+    report({}, "PS0114", fmt::format("extends is not supported by this version: '{}'",
+                                     spec_.extends.front()));
+  }
+}
+
+core::Value PlanBuilder::resolve_params(const NodeSpec& node) {
+  std::vector<core::MapEntry> entries;
+  entries.reserve(node.params.size());
+  for (const ParameterValue& param : node.params) {
+    core::Value value = param.value;
+    if (value.is(core::Kind::kText) && value.as_text().starts_with(kInputPrefix)) {
+      const std::string name = value.as_text().substr(kInputPrefix.size());
+      const core::Value* given = tube_value(name);
+      if (given == nullptr) {
+        const bool is_process = input_index_.contains(name);
+        report(param.mark, is_process ? "PS0302" : "PS0108",
+               is_process
+                   ? fmt::format("parameter '{}' of node '{}' refers to the process input '{}'; "
+                                 "parameters take tube inputs only",
+                                 param.name, node.id, name)
+                   : fmt::format("parameter '{}' of node '{}' refers to an unknown input '{}'",
+                                 param.name, node.id, name),
+               is_process ? fmt::format("wire it: depends: - {}: input.{}", param.name, name) : "");
+        continue;
+      }
+      value = *given;
+    }
+    entries.emplace_back(param.name, std::move(value));
+  }
+  return core::Value::map(std::move(entries));
+}
+
+void PlanBuilder::resolve_type(Draft& draft) {
+  const NodeSpec& node = *draft.spec;
+  draft.enabled = node.enabled;
+  if (!node.enabled_input.empty()) {
+    const core::Value* given = tube_value(node.enabled_input);
+    if (given == nullptr) {
+      report(node.mark, "PS0108",
+             fmt::format("node '{}' is enabled by an unknown tube input '{}'", node.id,
+                         node.enabled_input));
+    } else {
+      draft.enabled = is_truthy(*given);
+    }
+  }
+  if (node.type == "map") {
+    draft.kind = NodeKind::kMap;
+    draft.signals = {"n", "value"};
+  } else if (node.type == "gather") {
+    draft.kind = NodeKind::kGather;
+    draft.signals = {"value"};
+    resolve_gather(draft);
+    return;
+  } else if (node.type == "return") {
+    draft.kind = NodeKind::kReturn;
+  } else if (node.type == "tube") {
+    report(node.type_mark, "PS0114",
+           fmt::format("nested tubes are not supported by this version: node '{}'", node.id));
+    draft.broken = true;
+  } else {
+    const core::Value params = resolve_params(node);
+    for (const Resolver* resolver : resolvers_) {
+      auto type = resolver->resolve(node, params);
+      if (!type.has_value()) {
+        report(node.type_mark, type.error(), "PS0206");
+        draft.broken = true;
+        return;
+      }
+      if (*type != nullptr) {
+        draft.type = std::move(*type);
+        break;
+      }
+    }
+    if (draft.type == nullptr) {
+      std::vector<std::string> names{"map", "gather", "return", "tube"};
+      for (const Resolver* resolver : resolvers_) {
+        std::ranges::move(resolver->known_names(), std::back_inserter(names));
+      }
+      const std::string nearest = core::nearest_name(node.type, names);
+      report(node.type_mark, "PS0201",
+             fmt::format("unknown type '{}' of node '{}'", node.type, node.id),
+             nearest.empty() ? "'penstock ops list' shows the native operators"
+                             : fmt::format("did you mean '{}'?", nearest));
+      draft.broken = true;
+      return;
+    }
+    const core::Signature& signature = draft.type->signature();
+    draft.signals = signature.signals;
+    draft.stateful = node.stateful.value_or(signature.stateful);
+    draft.source = signature.source;
+    draft.needs_host = signature.needs_host;
+    draft.native = signature.native;
+    draft.fixed_ports = signature.fixed_ports;
+    return;
+  }
+  for (const ParameterValue& param : node.params) {
+    report(param.mark, "PS0202",
+           fmt::format("unknown parameter '{}' of node '{}': a {} takes none", param.name, node.id,
+                       node.type));
+  }
+}
+
+void PlanBuilder::resolve_gather(Draft& draft) {
+  const NodeSpec& node = *draft.spec;
+  const core::Value params = resolve_params(node);
+  for (const ParameterValue& param : node.params) {
+    const core::Value* value = params.find(param.name);
+    if (value == nullptr) {
+      continue;  // reported by resolve_params
+    }
+    if (param.name == "n") {
+      if (value->is_null()) {
+        continue;
+      }
+      if (!value->is(core::Kind::kInt) || value->as_int() < 1) {
+        report(param.mark, "PS0204",
+               fmt::format("parameter 'n' of gather '{}' must be an int >= 1, or null", node.id));
+        continue;
+      }
+      draft.gather_mode = GatherMode::kCount;
+      draft.gather_n = value->as_int();
+    } else if (param.name == "flatten") {
+      if (!value->is(core::Kind::kBool)) {
+        report(param.mark, "PS0204",
+               fmt::format("parameter 'flatten' of gather '{}' must be a bool", node.id));
+        continue;
+      }
+      draft.flatten = value->as_bool();
+    } else {
+      const std::vector<std::string> known{"n", "flatten"};
+      const std::string nearest = core::nearest_name(param.name, known);
+      report(param.mark, "PS0202",
+             fmt::format("unknown parameter '{}' of gather '{}'; wanted n or flatten", param.name,
+                         node.id),
+             nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest));
+    }
+  }
+}
+
+}  // namespace penstock::flow

@@ -1,0 +1,252 @@
+#include "penstock/flow/runner.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+
+#include "penstock/base/clock.h"
+#include "penstock/flow/runner_impl.h"
+
+namespace penstock::flow {
+namespace {
+
+// Above this many nodes single calls are counted, not timed: the clock would cost as much as they.
+constexpr std::size_t kTimedNodes = 4096;
+
+std::string new_run_id() {
+  std::random_device random;
+  return fmt::format("{:014x}-{:08x}", base::unix_us(), random());
+}
+
+}  // namespace
+
+Runner::Impl::Impl(std::shared_ptr<const Plan> plan_in, std::unique_ptr<Executor> executor,
+                   RunnerOptions options)
+    : plan(std::move(plan_in)),
+      metrics(plan->nodes().size()),
+      executor_(std::move(executor)),
+      options_(std::move(options)),
+      state_(plan, options_),
+      timed_(plan->nodes().size() <= kTimedNodes),
+      next_event_id_(base::unix_us() << 10) {
+  scratch_.context.seed = options_.seed;
+  scratch_.context.cancel = options_.cancel;
+  scratch_.context.sink = &state_.logs;
+  for (const auto& observer : options_.observers) {
+    detail_ |= observer->detail();
+  }
+}
+
+void Runner::Impl::add_observer(std::shared_ptr<Observer> observer) {
+  detail_ |= observer->detail();
+  if (started_) {
+    observer->on_start(*plan, info_);
+  }
+  options_.observers.push_back(std::move(observer));
+}
+
+base::Status Runner::Impl::init() {
+  if (started_) {
+    return {};
+  }
+  PENSTOCK_RETURN_IF_ERROR(state_.make_states());
+  PENSTOCK_RETURN_IF_ERROR(executor_->start(state_));
+  started_ = true;
+  status_ = "ok";
+  run_start_ns_ = last_tick_ns_ = clock_ns_ = base::fast_ns();
+  info_ = {.run_id = new_run_id(),
+           .runner = options_.name,
+           .num_workers = executor_->num_workers(),
+           .seed = options_.seed,
+           .started_unix_us = base::unix_us()};
+  for (const auto& observer : options_.observers) {
+    observer->on_start(*plan, info_);
+  }
+  return {};
+}
+
+void Runner::Impl::deinit() {
+  if (!started_) {
+    return;
+  }
+  drop_open_epochs();
+  executor_->stop();
+  (void)tick(base::fast_ns());
+  const RunSummary end = summary();
+  started_ = false;
+  for (const auto& observer : options_.observers) {
+    observer->on_finish(end, metrics);
+  }
+}
+
+RunSummary Runner::Impl::summary() const {
+  RunSummary out;
+  out.status = status_;
+  out.elapsed_s = static_cast<double>(base::fast_ns() - run_start_ns_) * 1e-9;
+  out.epochs = metrics.epochs_finished;
+  out.results = metrics.results;
+  for (const NodeMetrics& node : metrics.nodes()) {
+    out.retries += node.retries;
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  out.peak_rss_bytes = static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+  return out;
+}
+
+base::Result<std::vector<core::Value>> Runner::Impl::input_values(const core::Value& inputs) const {
+  std::vector<core::Value> values(plan->tube_values().begin(), plan->tube_values().end());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const PlanInput& input = plan->inputs()[i];
+    if (input.scope == Scope::kTube) {
+      continue;
+    }
+    const core::Value* given = inputs.is(core::Kind::kMap) ? inputs.find(input.id) : nullptr;
+    if (given != nullptr) {
+      values[i] = *given;
+    } else if (!input.default_value.is_absent()) {
+      values[i] = input.default_value;
+    } else if (!input.required) {
+      values[i] = core::Value::null();
+    } else {
+      return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
+                                    fmt::format("missing value for the required input '{}'", input.id))
+                            .with_id("PS0301")
+                            .with_help(fmt::format("give it to process(), for example {}=...", input.id)));
+    }
+  }
+  return values;
+}
+
+std::int64_t Runner::Impl::begin(std::span<const core::Value> inputs) {
+  ++metrics.epochs_started;
+  return state_.scheduler.begin_epoch(inputs);
+}
+
+base::Result<EpochResult> Runner::Impl::close(Activation* root) {
+  EpochResult out{.epoch = root->epoch, .value = {}, .exhausted = state_.scheduler.is_finished()};
+  if (auto node = results_.extract(root->epoch); !node.empty()) {
+    out.value = std::move(node.mapped());
+  }
+  state_.scheduler.recycle(root);
+  ++metrics.epochs_finished;
+  if (const auto node = errors_.extract(out.epoch); !node.empty()) {
+    status_ = node.mapped().code() == base::ErrorCode::kCancelled ? "interrupted" : "failed";
+    for (const auto& observer : options_.observers) {
+      observer->on_error(node.mapped());
+    }
+    return base::fail(node.mapped());
+  }
+  if ((detail_ & Observer::kEvents) != 0) {
+    event_epoch_ = {.root = out.epoch, .path = {}};
+    PENSTOCK_RETURN_IF_ERROR(send_event("meta", "EpochEnded", core::Value::integer(out.epoch)));
+  }
+  if (!out.value.is_absent()) {
+    ++metrics.results;
+    for (const auto& observer : options_.observers) {
+      observer->on_result(out.epoch, out.value);
+    }
+  }
+  return out;
+}
+
+void Runner::Impl::drop_open_epochs() {
+  fail_open_epochs({base::ErrorCode::kCancelled, "the run has stopped"});
+  while (state_.scheduler.num_open_epochs() > 0) {
+    auto root = drive();
+    if (!root.has_value()) {
+      // The executor is gone or our bookkeeping is wrong: what is out will not come back.
+      std::fprintf(stderr, "penstock: %s\n", root.error().to_string().c_str());
+      return;
+    }
+    errors_.erase((*root)->epoch);
+    results_.erase((*root)->epoch);
+    state_.scheduler.recycle(*root);
+    ++metrics.epochs_finished;
+  }
+}
+
+base::Result<EpochResult> Runner::Impl::process(const core::Value& inputs) {
+  PENSTOCK_RETURN_IF_ERROR(init());
+  PENSTOCK_ASSIGN_OR_RETURN(const auto values, input_values(inputs));
+  begin(values);
+  auto root = drive();
+  if (!root.has_value()) {
+    status_ = "failed";
+    drop_open_epochs();
+    return base::fail(root.error());
+  }
+  return close(*root);
+}
+
+base::Status Runner::Impl::run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
+                               const std::function<base::Status(EpochResult)>& sink) {
+  PENSTOCK_RETURN_IF_ERROR(init());
+  PENSTOCK_ASSIGN_OR_RETURN(const auto values, input_values(inputs));
+  Scheduler& scheduler = state_.scheduler;
+  std::int64_t begun = 0;
+  std::int64_t next = scheduler.next_epoch();
+  std::map<std::int64_t, base::Result<EpochResult>> waiting;  // closed before an earlier one
+  base::Status status;
+  while (status.has_value()) {
+    while (begun < num_epochs.value_or(begun + 1) && scheduler.can_begin_epoch() &&
+           scheduler.num_open_epochs() + waiting.size() <
+               static_cast<std::size_t>(options_.max_epochs_in_flight)) {
+      begin(values);
+      ++begun;
+      status = run_ready();
+      if (!status.has_value()) {
+        break;
+      }
+    }
+    if (scheduler.num_open_epochs() == 0 || !status.has_value()) {
+      break;
+    }
+    auto root = drive();
+    if (!root.has_value()) {
+      status = base::fail(root.error());
+      break;
+    }
+    const std::int64_t epoch = (*root)->epoch;
+    waiting.emplace(epoch, close(*root));
+    for (auto at = waiting.find(next); at != waiting.end() && status.has_value();
+         at = waiting.find(++next)) {
+      if (!at->second.has_value()) {
+        status = base::fail(at->second.error());
+      } else {
+        status = sink(std::move(*at->second));
+      }
+      waiting.erase(at);
+    }
+  }
+  if (!status.has_value()) {
+    status_ = status.error().code() == base::ErrorCode::kCancelled ? "interrupted" : "failed";
+    drop_open_epochs();
+  }
+  return status;
+}
+
+Runner::Runner(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> executor,
+               RunnerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(plan), std::move(executor), std::move(options))) {}
+
+Runner::~Runner() { impl_->deinit(); }
+
+base::Status Runner::init() { return impl_->init(); }
+void Runner::deinit() { impl_->deinit(); }
+base::Result<EpochResult> Runner::process(const core::Value& inputs) { return impl_->process(inputs); }
+base::Status Runner::run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
+                         const std::function<base::Status(EpochResult)>& sink) {
+  return impl_->run(num_epochs, inputs, sink);
+}
+const Plan& Runner::plan() const { return *impl_->plan; }
+const RunMetrics& Runner::metrics() const { return impl_->metrics; }
+RunSummary Runner::summary() const { return impl_->summary(); }
+void Runner::add_observer(std::shared_ptr<Observer> observer) {
+  impl_->add_observer(std::move(observer));
+}
+
+}  // namespace penstock::flow

@@ -1,0 +1,78 @@
+// Runner's loop. Internal to flow; the contract is in runner.h. Owner thread only.
+//
+//   runner.cc       init, process, run, deinit: which epochs are open, results in order
+//   runner_loop.cc  the loop: ready nodes to the executor, completions to the scheduler
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "penstock/flow/executor.h"
+#include "penstock/flow/metrics.h"
+#include "penstock/flow/observer.h"
+#include "penstock/flow/run_state.h"
+#include "penstock/flow/runner.h"
+
+namespace penstock::flow {
+
+class Runner::Impl {
+ public:
+  Impl(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> executor, RunnerOptions options);
+
+  base::Status init();
+  void deinit();
+  base::Result<EpochResult> process(const core::Value& inputs);
+  base::Status run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
+                   const std::function<base::Status(EpochResult)>& sink);
+  RunSummary summary() const;
+  void add_observer(std::shared_ptr<Observer> observer);
+
+  std::shared_ptr<const Plan> plan;
+  RunMetrics metrics;
+
+ private:
+  // runner.cc
+  base::Result<std::vector<core::Value>> input_values(const core::Value& inputs) const;
+  std::int64_t begin(std::span<const core::Value> inputs);
+  base::Result<EpochResult> close(Activation* root);
+  void drop_open_epochs();
+
+  // runner_loop.cc
+  base::Result<Activation*> drive();
+  base::Status run_ready();
+  base::Status run_inline(const Task& task);
+  base::Status run_structural(const Task& task);
+  base::Status flush_batch();
+  base::Status wait_for_completions();
+  base::Status finish(Completion& completion);
+  void fail_node(const Task& task, const base::Error& error);
+  void fail_open_epochs(const base::Error& error);
+  base::Status emit_events(const Task& task);
+  base::Status send_event(std::string_view node_id, std::string_view signal,
+                          const core::Value& value);
+  base::Status tick(std::int64_t now_ns);
+  base::Error no_progress() const;
+  void record(const Completion& completion, NodeStatus status);
+
+  std::unique_ptr<Executor> executor_;
+  RunnerOptions options_;
+  RunState state_;
+  CallScratch scratch_;
+  std::uint32_t detail_ = 0;          ///< union of the observers' Observer::Detail
+  bool timed_;                        ///< every call is timed
+  bool started_ = false;              ///< between init() and deinit()
+  std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0, clock_ns_ = 0;
+  std::vector<Task> batch_;
+  std::vector<Completion> completions_;
+  std::int64_t num_out_ = 0;          ///< tasks at the executor
+  std::map<std::int64_t, base::Error> errors_;  ///< first error of each failed open epoch
+  std::map<std::int64_t, core::Value> results_;  ///< of open epochs, from their return
+  std::string status_ = "ok";
+  RunInfo info_;
+  Epoch event_epoch_;                 ///< of the event being sent
+  std::int64_t next_event_id_;
+};
+
+}  // namespace penstock::flow

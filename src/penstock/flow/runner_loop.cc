@@ -1,0 +1,295 @@
+// The one loop of all runners.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "penstock/base/clock.h"
+#include "penstock/flow/runner_impl.h"
+
+namespace penstock::flow {
+namespace {
+
+constexpr std::int64_t kTickNs = 50'000'000;
+constexpr std::int32_t kWaitMs = 50;
+
+}  // namespace
+
+base::Result<Activation*> Runner::Impl::drive() {
+  while (true) {
+    PENSTOCK_RETURN_IF_ERROR(run_ready());
+    if (Activation* root = state_.scheduler.pop_closed()) {
+      return root;
+    }
+    if (num_out_ == 0) {
+      if (state_.scheduler.num_ready() == 0) {
+        return base::fail(no_progress());
+      }
+      continue;
+    }
+    PENSTOCK_RETURN_IF_ERROR(wait_for_completions());
+  }
+}
+
+base::Status Runner::Impl::run_ready() {
+  Scheduler& scheduler = state_.scheduler;
+  const bool is_inline = executor_->is_inline();
+  const std::int64_t capacity = is_inline ? 0 : executor_->capacity();
+  Task task;
+  clock_ns_ = base::fast_ns();
+  while ((is_inline || num_out_ + static_cast<std::int64_t>(batch_.size()) < capacity) &&
+         scheduler.pop(task)) {
+    if (scheduler.is_failed(task)) [[unlikely]] {
+      scheduler.complete_absent(task);
+      continue;
+    }
+    if (state_.target(task.node).op == nullptr) {
+      PENSTOCK_RETURN_IF_ERROR(run_structural(task));
+    } else if (is_inline) {
+      PENSTOCK_RETURN_IF_ERROR(run_inline(task));
+    } else {
+      batch_.push_back(task);
+    }
+  }
+  return flush_batch();
+}
+
+base::Status Runner::Impl::run_inline(const Task& task) {
+  // The end of the node before is the start of this one: one clock reading per node.
+  const std::int64_t start_ns = clock_ns_;
+  auto step = call_node(state_, state_.target(task.node), task, scratch_);
+  if (step.has_value() && *step == core::Step::kDone && !timed_ && detail_ == 0) [[likely]] {
+    ++metrics.node(task.node).runs;
+    state_.scheduler.complete(task);
+    return {};
+  }
+  clock_ns_ = base::fast_ns();
+  Completion completion{.task = task,
+                        .step = step.value_or(core::Step::kDone),
+                        .worker = 0,
+                        .start_ns = start_ns,
+                        .duration_ns = clock_ns_ - start_ns,
+                        .retries = 0,
+                        .status = {}};
+  if (!step.has_value()) {
+    completion.status = base::fail(std::move(step.error()));
+  }
+  PENSTOCK_RETURN_IF_ERROR(finish(completion));
+  return clock_ns_ - last_tick_ns_ > kTickNs ? tick(clock_ns_) : base::Status();
+}
+
+base::Status Runner::Impl::run_structural(const Task& task) {
+  Scheduler& scheduler = state_.scheduler;
+  const PlanNode& node = plan->nodes()[static_cast<std::size_t>(task.node)];
+  NodeMetrics& counts = metrics.node(task.node);
+  ++counts.runs;
+  if (node.kind == NodeKind::kReturn) {
+    core::Value result = build_result(*plan, scheduler, task);
+    if (!result.is_absent()) {
+      results_[static_cast<Activation*>(task.activation)->epoch] = std::move(result);
+    }
+    scheduler.complete(task);
+    return {};
+  }
+  if (node.kind == NodeKind::kMap) {
+    const InEdge& edge = plan->in_edges(node)[0];
+    auto elements = elements_of(scheduler.input(*static_cast<Activation*>(task.activation), edge));
+    if (!elements.has_value()) {
+      ++counts.failed;
+      fail_node(task, elements.error());
+      return {};
+    }
+    const auto count = static_cast<std::int64_t>(elements->size());
+    std::vector<core::Value> kept;
+    if ((detail_ & Observer::kEvents) != 0) {
+      kept = *elements;
+    }
+    scheduler.complete_map(task, std::move(*elements));
+    counts.no_event += count == 0 ? 1 : 0;
+    if ((detail_ & Observer::kEvents) != 0 && count > 0) {
+      PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+      const Epoch outer = state_.epoch_of(task);
+      for (std::size_t i = 0; i < kept.size(); ++i) {
+        event_epoch_ = outer;
+        event_epoch_.path.emplace_back(node.id, static_cast<std::int64_t>(i));
+        PENSTOCK_RETURN_IF_ERROR(send_event(node.id, "value", kept[i]));
+      }
+    }
+    return {};
+  }
+  auto emitted = state_.gathers.run(*plan, scheduler, task);
+  if (!emitted.has_value()) {
+    ++counts.failed;
+    fail_node(task, emitted.error());
+    return {};
+  }
+  counts.no_event += emitted->is_absent() ? 1 : 0;
+  scheduler.outputs(task)[0] = std::move(*emitted);
+  if ((detail_ & Observer::kEvents) != 0) {
+    PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+  }
+  scheduler.complete(task);
+  return {};
+}
+
+base::Status Runner::Impl::flush_batch() {
+  if (batch_.empty()) {
+    return {};
+  }
+  num_out_ += static_cast<std::int64_t>(batch_.size());
+  for (const Task& task : batch_) {
+    ++metrics.node(task.node).running;
+  }
+  const base::Status status = executor_->submit(batch_);
+  batch_.clear();
+  return status;
+}
+
+base::Status Runner::Impl::wait_for_completions() {
+  completions_.clear();
+  base::Status waited;
+  {
+    const core::HostUnlock unlock;
+    waited = executor_->wait(completions_, kWaitMs);
+  }
+  const std::int64_t now_ns = base::fast_ns();
+  for (Completion& completion : completions_) {
+    --num_out_;
+    --metrics.node(completion.task.node).running;
+    PENSTOCK_RETURN_IF_ERROR(finish(completion));
+  }
+  PENSTOCK_RETURN_IF_ERROR(waited);
+  return now_ns - last_tick_ns_ > kTickNs ? tick(now_ns) : base::Status();
+}
+
+base::Status Runner::Impl::finish(Completion& completion) {
+  Scheduler& scheduler = state_.scheduler;
+  const Task& task = completion.task;
+  NodeMetrics& counts = metrics.node(task.node);
+  ++counts.runs;
+  counts.retries += completion.retries;
+  if (timed_) {
+    counts.duration.add(completion.duration_ns);
+  }
+  if (!completion.status.has_value()) {
+    ++counts.failed;
+    record(completion, NodeStatus::kFailed);
+    fail_node(task, completion.status.error());
+    return {};
+  }
+  if (completion.step == core::Step::kExhausted) {
+    --counts.runs;  // it did not run: it said that it has ended
+    record(completion, NodeStatus::kExhausted);
+    scheduler.complete_exhausted(task);
+    return {};
+  }
+  const bool emitted = std::ranges::any_of(
+      scheduler.outputs(task), [](const core::Value& value) { return !value.is_absent(); });
+  counts.no_event += emitted ? 0 : 1;
+  record(completion, emitted ? NodeStatus::kRan : NodeStatus::kNoEvent);
+  if ((detail_ & Observer::kEvents) != 0 && emitted) {
+    PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+  }
+  scheduler.complete(task);
+  return {};
+}
+
+void Runner::Impl::record(const Completion& completion, NodeStatus status) {
+  if ((detail_ & Observer::kNodeRuns) == 0) {
+    return;
+  }
+  std::vector<std::int64_t> path;
+  const std::int64_t epoch = state_.epoch(completion.task, path);
+  const NodeRun run{.node = completion.task.node,
+                    .root_epoch = epoch,
+                    .path = path,
+                    .worker = completion.worker,
+                    .start_us = (completion.start_ns - run_start_ns_) / 1000,
+                    .duration_ns = completion.duration_ns,
+                    .status = status};
+  for (const auto& observer : options_.observers) {
+    observer->on_node_run(run);
+  }
+}
+
+void Runner::Impl::fail_node(const Task& task, const base::Error& error) {
+  const Epoch epoch = state_.epoch_of(task);
+  base::Error full = error.with_context(
+      fmt::format("node '{}', epoch {}", state_.node_id(task.node), epoch.to_string()));
+  if (full.id().empty()) {
+    full = full.with_id("PS0401");
+  }
+  errors_.try_emplace(epoch.root, std::move(full));
+  state_.scheduler.fail_epoch(task);
+  state_.scheduler.complete_absent(task);
+}
+
+void Runner::Impl::fail_open_epochs(const base::Error& error) {
+  state_.scheduler.for_each_open([&](Activation& root) {
+    root.failed = true;
+    errors_.try_emplace(root.epoch, error);
+  });
+}
+
+base::Status Runner::Impl::send_event(std::string_view node_id, std::string_view signal,
+                                      const core::Value& value) {
+  // Ids increase and differ between the runners of a process without shared state: each counts up
+  // from its own start time in 1/1024 us.
+  const Event event{.id = next_event_id_++,
+                    .timestamp_us = base::unix_us(),
+                    .node_id = node_id,
+                    .signal = signal,
+                    .epoch = &event_epoch_,
+                    .value = &value};
+  for (const auto& observer : options_.observers) {
+    if ((observer->detail() & Observer::kEvents) != 0) {
+      PENSTOCK_RETURN_IF_ERROR(observer->on_event(event));
+    }
+  }
+  return {};
+}
+
+base::Status Runner::Impl::emit_events(const Task& task) {
+  const PlanNode& node = plan->nodes()[static_cast<std::size_t>(task.node)];
+  const auto outputs = state_.scheduler.outputs(task);
+  event_epoch_ = state_.epoch_of(task);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].is_absent()) {
+      const auto signal = static_cast<std::size_t>(node.first_signal) + i;
+      PENSTOCK_RETURN_IF_ERROR(send_event(node.id, plan->signal_names()[signal], outputs[i]));
+    }
+  }
+  return {};
+}
+
+base::Status Runner::Impl::tick(std::int64_t now_ns) {
+  last_tick_ns_ = now_ns;
+  for (const auto& [node, line] : state_.logs.take()) {
+    for (const auto& observer : options_.observers) {
+      observer->on_log(node, line);
+    }
+  }
+  for (const auto& observer : options_.observers) {
+    observer->on_tick(metrics);
+  }
+  if (core::host_bridge() != nullptr) {
+    const core::HostLock lock;
+    if (auto status = core::host_bridge()->check_signals(); !status.has_value()) {
+      fail_open_epochs(status.error());
+    }
+  }
+  if (options_.cancel != nullptr && options_.cancel->is_cancelled()) {
+    fail_open_epochs({base::ErrorCode::kCancelled, "interrupted"});
+  }
+  return {};
+}
+
+base::Error Runner::Impl::no_progress() const {
+  std::string waiting;
+  for (const auto& [node, count] : state_.scheduler.blocked(8)) {
+    waiting += fmt::format("{}'{}' waits for {} input(s)", waiting.empty() ? "" : ", ",
+                           state_.node_id(node), count);
+  }
+  return base::Error(base::ErrorCode::kInternal, "no progress: " + waiting).with_id("PS0405");
+}
+
+}  // namespace penstock::flow

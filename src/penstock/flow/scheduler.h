@@ -1,0 +1,173 @@
+// Scheduler: a pure state machine over a Plan. "These outputs arrived" in, "these nodes are ready"
+// out. No threads, no clock, no I/O; the rules are those of docs/design/0002-run-rule.md.
+//
+// Each node instance has a countdown of unresolved in-edges, one more when it is stateful (its turn
+// in epoch order), and a mark when a required edge resolved absent. At zero it is ready, or, when
+// marked, skipped: its signals resolve absent. One decrement per edge, so an epoch costs O(V + E).
+// Owner thread only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <random>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "penstock/core/value.h"
+#include "penstock/flow/activation.h"
+#include "penstock/flow/executor.h"
+#include "penstock/flow/plan.h"
+
+namespace penstock::flow {
+
+class Scheduler {
+ public:
+  /// `shuffle`: take ready nodes in a random order from this seed; else first in, first out.
+  explicit Scheduler(const Plan& plan, std::optional<std::uint64_t> shuffle = {});
+
+  /// Opens the next root epoch; `inputs`: one value per Plan::inputs(). Returns its number.
+  std::int64_t begin_epoch(std::span<const core::Value> inputs);
+
+  /// True when the next epoch may open: every source has been advanced in the one before, and the
+  /// end was not reached. (process() may open one regardless.)
+  bool can_begin_epoch() const;
+  /// True when no target of the run can ever run again.
+  bool is_finished() const { return finished_; }
+  std::int64_t next_epoch() const { return next_epoch_; }
+  std::size_t num_open_epochs() const { return roots_.size(); }
+
+  /// Takes a ready node. False when nothing is ready now.
+  bool pop(Task& task) {
+    if (head_ == tail_) [[unlikely]] {
+      return false;
+    }
+    if (random_.has_value()) [[unlikely]] {
+      shuffle_head();
+    }
+    task = ring_[head_++ & mask_];
+    return true;
+  }
+  std::size_t num_ready() const { return tail_ - head_; }
+
+  /// The task's outputs are written. Skips whatever cannot run any more.
+  void complete(const Task& task) {
+    finish(static_cast<Activation*>(task.activation), task.node, false);
+    if (!skips_.empty()) [[unlikely]] {
+      drain_skips();
+    }
+  }
+  /// The task's map ran over `elements`.
+  void complete_map(const Task& task, std::vector<core::Value> elements);
+  /// A source ended: absent now and from now on.
+  void complete_exhausted(const Task& task);
+  /// The task is dropped, all its signals absent (its node failed, or its epoch did).
+  void complete_absent(const Task& task);
+  /// No further node of the task's root epoch is run; it closes when the tasks that are out are back.
+  void fail_epoch(const Task& task);
+  /// True when the task's root epoch has failed: complete_absent() it instead of running it.
+  bool is_failed(const Task& task) const {
+    return static_cast<const Activation*>(task.activation)->root->failed;
+  }
+
+  /// The oldest root epoch that has closed, not yet recycled; null if none. Epochs close in any
+  /// order and are handed out in any order.
+  Activation* pop_closed();
+  /// Done with a closed epoch's values.
+  void recycle(Activation* root);
+
+  /// Values that a collecting edge sees: (index in the closing map, value), present ones only.
+  std::vector<std::pair<std::int32_t, core::Value>> collect(const Activation& activation,
+                                                            const InEdge& edge) const;
+  /// The value of an ordinary edge; absent when there is none.
+  const core::Value& input(const Activation& activation, const InEdge& edge) const;
+  std::span<core::Value> outputs(const Task& task) const;
+  void path_of(const Activation& activation, std::vector<std::int64_t>& path) const;
+
+  /// Calls `visit` for the root activation of every open epoch, oldest first.
+  template <class Visit>
+  void for_each_open(Visit visit) {
+    for (auto& [root, slab] : roots_) {
+      visit(*root);
+    }
+  }
+
+  /// How often node instances were skipped, by node.
+  std::span<const std::int64_t> skipped() const { return skipped_; }
+  /// Nodes of open epochs that are neither resolved nor ready, with their countdowns: what a run
+  /// that makes no progress waits for. At most `limit`.
+  std::vector<std::pair<std::int32_t, std::int64_t>> blocked(std::size_t limit) const;
+
+ private:
+  static constexpr std::uint32_t kMissing = 0x8000'0000U;   ///< a required input is absent
+  static constexpr std::uint32_t kResolved = 0x4000'0000U;  ///< finished or skipped
+  static constexpr std::uint32_t kCount = 0x3fff'ffffU;
+
+  /// What finish() needs of a node, in one half cache line.
+  struct HotNode {
+    std::int32_t first_signal;  ///< global
+    std::int32_t first_node;    ///< of the region: global minus this is the local index
+    std::int32_t signal_base;   ///< of the region
+    std::int32_t turn;          ///< ordinal among stateful nodes, or kNone
+    std::int32_t child;         ///< a map's region, or kNone
+    std::uint16_t num_signals;
+    bool has_remote;
+  };
+  struct RemoteEdge {
+    std::int32_t local_node, signal, up;
+    bool required;
+  };
+  struct Stateful {
+    std::int32_t node;
+    std::vector<std::int32_t> path;   ///< regions from the root to the node's
+    std::vector<std::int32_t> slots;  ///< per path entry: ordinal among the stateful below that region
+    std::int64_t epochs_done = 0;
+  };
+
+  void build_hot_nodes();
+  void build_templates();
+  void build_stateful();
+  void push(Activation* activation, std::int32_t node);
+  void grow_ring();
+  void shuffle_head();
+  void finish(Activation* activation, std::int32_t node, bool skipped);
+  void finish_slow(Activation* activation, std::int32_t node, bool skipped);
+  void finish_remote(Activation* activation, std::int32_t signal, bool present);
+  void settle(Activation* activation, std::int32_t node, std::uint32_t remaining);
+  void resolve_edge(Activation* activation, std::int32_t node, bool missing);
+  void drain_skips();
+  void close(Activation* activation);
+  void close_expansion(Activation* activation, std::int32_t child_region, bool ran);
+  void start(Activation* activation, std::span<const std::uint32_t> remaining);
+  void pass_turn(std::int32_t stateful, Activation* activation, bool done);
+  void release_turns(Activation* activation, std::int32_t child_region);
+  Activation* find_root(std::int64_t epoch) const;
+  void update_finished();
+
+  const Plan& plan_;
+  // Constant after construction.
+  std::vector<HotNode> hot_;
+  std::vector<std::int32_t> consumer_begin_;    ///< per signal, into consumers_
+  std::vector<std::uint32_t> consumers_;        ///< local node << 1 | required
+  std::vector<std::vector<RemoteEdge>> remote_edges_;  ///< per region: edges from above
+  std::vector<std::vector<std::int32_t>> stateful_below_;
+  // Changes when a source ends.
+  std::vector<std::vector<std::uint32_t>> templates_;  ///< per region: countdowns at the start
+  std::vector<bool> exhausted_;
+  bool finished_ = false;
+  // The run.
+  std::optional<std::mt19937_64> random_;
+  std::vector<Stateful> stateful_;
+  std::optional<ActivationPool> pool_;
+  std::vector<Task> ring_;  ///< power of two; [head_, tail_) are ready
+  std::size_t head_ = 0, tail_ = 0, mask_ = 0;
+  std::vector<std::pair<Activation*, std::int32_t>> skips_;
+  std::deque<std::pair<Activation*, Slab*>> roots_;  ///< open or closed, not recycled; by epoch
+  std::deque<Activation*> closed_;
+  std::int64_t next_epoch_ = 0;
+  std::vector<std::uint32_t> scratch_;
+  std::vector<std::int64_t> skipped_;
+};
+
+}  // namespace penstock::flow

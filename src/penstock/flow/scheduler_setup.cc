@@ -1,0 +1,238 @@
+// Scheduler: what is computed once per plan, and the read-only questions.
+#include <algorithm>
+
+#include "penstock/flow/scheduler.h"
+
+namespace penstock::flow {
+
+Scheduler::Scheduler(const Plan& plan, std::optional<std::uint64_t> shuffle)
+    : plan_(plan),
+      hot_(plan.nodes().size()),
+      remote_edges_(plan.regions().size()),
+      stateful_below_(plan.regions().size()),
+      templates_(plan.regions().size()),
+      exhausted_(plan.nodes().size(), false),
+      ring_(1024),
+      mask_(ring_.size() - 1),
+      skipped_(plan.nodes().size(), 0) {
+  if (shuffle.has_value()) {
+    random_.emplace(*shuffle);
+  }
+  build_stateful();
+  build_hot_nodes();
+  build_templates();
+  std::vector<std::int32_t> below;
+  for (const auto& list : stateful_below_) {
+    below.push_back(static_cast<std::int32_t>(list.size()));
+  }
+  pool_.emplace(plan, std::move(below));
+  update_finished();
+  finished_ = false;  // disabled nodes alone never end a run
+}
+
+void Scheduler::build_stateful() {
+  for (std::size_t i = 0; i < plan_.nodes().size(); ++i) {
+    const PlanNode& node = plan_.nodes()[i];
+    hot_[i].turn = kNone;
+    if (!node.stateful) {
+      continue;
+    }
+    Stateful entry{.node = static_cast<std::int32_t>(i), .path = {}, .slots = {}};
+    for (std::int32_t r = node.region; r != kNone;
+         r = plan_.regions()[static_cast<std::size_t>(r)].parent) {
+      auto& below = stateful_below_[static_cast<std::size_t>(r)];
+      entry.path.push_back(r);
+      entry.slots.push_back(static_cast<std::int32_t>(below.size()));
+      below.push_back(static_cast<std::int32_t>(stateful_.size()));
+    }
+    std::ranges::reverse(entry.path);
+    std::ranges::reverse(entry.slots);
+    hot_[i].turn = static_cast<std::int32_t>(stateful_.size());
+    stateful_.push_back(std::move(entry));
+  }
+}
+
+void Scheduler::build_hot_nodes() {
+  const auto num_signals = static_cast<std::int32_t>(plan_.signal_names().size());
+  for (std::size_t i = 0; i < plan_.nodes().size(); ++i) {
+    const PlanNode& node = plan_.nodes()[i];
+    const Region& region = plan_.regions()[static_cast<std::size_t>(node.region)];
+    HotNode& hot = hot_[i];
+    hot.first_signal = node.first_signal;
+    hot.first_node = region.first_node;
+    hot.signal_base = region.first_signal;
+    hot.child = node.child;
+    hot.num_signals = static_cast<std::uint16_t>(node.num_signals);
+    hot.has_remote = false;
+    for (std::int32_t s = node.first_signal; s < node.first_signal + node.num_signals; ++s) {
+      hot.has_remote |= !plan_.remote_consumers()[s].empty();
+    }
+  }
+  consumer_begin_.push_back(0);
+  for (std::int32_t s = 0; s < num_signals; ++s) {
+    for (const Consumer& consumer : plan_.local_consumers()[s]) {
+      const std::int32_t local =
+          consumer.node - hot_[static_cast<std::size_t>(consumer.node)].first_node;
+      consumers_.push_back(static_cast<std::uint32_t>(local) << 1 | (consumer.required ? 1U : 0U));
+    }
+    consumer_begin_.push_back(static_cast<std::int32_t>(consumers_.size()));
+  }
+}
+
+void Scheduler::build_templates() {
+  for (std::size_t r = 0; r < plan_.regions().size(); ++r) {
+    const Region& region = plan_.regions()[r];
+    auto& counts = templates_[r];
+    counts.assign(static_cast<std::size_t>(region.num_nodes), 0);
+    for (std::int32_t local = 0; local < region.num_nodes; ++local) {
+      const std::int32_t index = region.first_node + local;
+      const PlanNode& node = plan_.nodes()[static_cast<std::size_t>(index)];
+      if (node.kind == NodeKind::kInput) {
+        counts[static_cast<std::size_t>(local)] = kResolved;
+        continue;
+      }
+      std::uint32_t count = node.stateful ? 1 : 0;
+      for (const InEdge& edge : plan_.in_edges(node)) {
+        // Inputs are there before the epoch, and a map's element before its activation.
+        if (edge.signal == kNone || plan_.producer(edge.signal) == Plan::kInputNode) {
+          continue;
+        }
+        const bool own_element = !edge.collects && edge.up == 0 && region.map != kNone &&
+                                 edge.signal == region.first_signal;
+        if (own_element) {
+          continue;
+        }
+        ++count;
+        if (!edge.collects && edge.up > 0) {
+          remote_edges_[r].push_back({local, edge.signal, edge.up, edge.required});
+        }
+      }
+      counts[static_cast<std::size_t>(local)] = count | (node.enabled ? 0U : kMissing);
+    }
+  }
+}
+
+void Scheduler::update_finished() {
+  const std::size_t count = plan_.nodes().size();
+  std::vector<bool> dead(count, false);
+  // Nodes are ordered by region, so a gather may come before its producers: repeat until stable
+  // (at most the depth of the maps).
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t i = 1; i < count; ++i) {
+      const PlanNode& node = plan_.nodes()[i];
+      if (dead[i]) {
+        continue;
+      }
+      bool is_dead = !node.enabled || exhausted_[i];
+      bool all_dead = node.num_edges > 0;
+      for (const InEdge& edge : plan_.in_edges(node)) {
+        if (edge.signal == kNone) {
+          continue;
+        }
+        const bool from_dead = dead[static_cast<std::size_t>(plan_.producer(edge.signal))];
+        is_dead |= from_dead && edge.required;
+        all_dead &= from_dead;
+      }
+      is_dead |= node.kind == NodeKind::kReturn && all_dead;
+      if (is_dead) {
+        dead[i] = changed = true;
+      }
+    }
+  }
+  if (plan_.return_node() != kNone &&
+      plan_.nodes()[static_cast<std::size_t>(plan_.return_node())].enabled) {
+    finished_ = dead[static_cast<std::size_t>(plan_.return_node())];
+    return;
+  }
+  std::vector<bool> consumed(count, false);
+  for (const PlanNode& node : plan_.nodes()) {
+    if (!node.enabled) {
+      continue;
+    }
+    for (const InEdge& edge : plan_.in_edges(node)) {
+      if (edge.signal != kNone) {
+        consumed[static_cast<std::size_t>(plan_.producer(edge.signal))] = true;
+      }
+    }
+  }
+  bool any = false, all_dead = true;
+  for (std::size_t i = 1; i < count; ++i) {
+    if (plan_.nodes()[i].enabled && !consumed[i]) {
+      any = true;
+      all_dead &= dead[i];
+    }
+  }
+  finished_ = any && all_dead;
+}
+
+std::vector<std::pair<std::int32_t, core::Value>> Scheduler::collect(const Activation& activation,
+                                                                     const InEdge& edge) const {
+  const std::int32_t from = plan_.signal_region(edge.signal);
+  std::vector<std::int32_t> down;
+  for (std::int32_t r = from; r != activation.region;
+       r = plan_.regions()[static_cast<std::size_t>(r)].parent) {
+    down.push_back(r);
+  }
+  std::ranges::reverse(down);
+  const std::int32_t base = plan_.regions()[static_cast<std::size_t>(from)].first_signal;
+  std::vector<std::pair<std::int32_t, core::Value>> out;
+  // Depth first, so that values come in epoch order; the depth is that of the maps.
+  const auto walk = [&](const auto& self, const Activation& above, std::size_t level,
+                        std::int32_t index) -> void {
+    const Region& region = plan_.regions()[static_cast<std::size_t>(down[level])];
+    const Expansion& expansion = above.expansions[region.ordinal];
+    for (std::int32_t i = 0; i < expansion.count; ++i) {
+      const Activation& child = expansion.children[i];
+      const std::int32_t outer = level == 0 ? i : index;
+      if (level + 1 < down.size()) {
+        self(self, child, level + 1, outer);
+      } else if (const core::Value& value = child.values[edge.signal - base]; !value.is_absent()) {
+        out.emplace_back(outer, value);
+      }
+    }
+  };
+  walk(walk, activation, 0, 0);
+  return out;
+}
+
+const core::Value& Scheduler::input(const Activation& activation, const InEdge& edge) const {
+  static const core::Value absent;
+  if (edge.signal == kNone) {
+    return absent;
+  }
+  const Activation* at = &activation;
+  for (std::int32_t up = 0; up < edge.up; ++up) {
+    at = at->parent;
+  }
+  return at->values[edge.signal - plan_.regions()[static_cast<std::size_t>(at->region)].first_signal];
+}
+
+std::span<core::Value> Scheduler::outputs(const Task& task) const {
+  const HotNode& hot = hot_[static_cast<std::size_t>(task.node)];
+  return {static_cast<Activation*>(task.activation)->values + (hot.first_signal - hot.signal_base),
+          hot.num_signals};
+}
+
+void Scheduler::path_of(const Activation& activation, std::vector<std::int64_t>& path) const {
+  path.clear();
+  for (const Activation* at = &activation; at->parent != nullptr; at = at->parent) {
+    path.push_back(at->index);
+  }
+  std::ranges::reverse(path);
+}
+
+std::vector<std::pair<std::int32_t, std::int64_t>> Scheduler::blocked(std::size_t limit) const {
+  std::vector<std::pair<std::int32_t, std::int64_t>> out;
+  for (const auto& [root, slab] : roots_) {
+    const Region& region = plan_.regions()[0];
+    for (std::int32_t i = 0; i < region.num_nodes && out.size() < limit; ++i) {
+      if ((root->remaining[i] & kResolved) == 0) {
+        out.emplace_back(region.first_node + i, root->remaining[i] & kCount);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace penstock::flow

@@ -1,0 +1,181 @@
+#include "penstock/flow/structural.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "penstock/core/host.h"
+
+namespace penstock::flow {
+namespace {
+
+using Items = std::vector<std::pair<std::int32_t, core::Value>>;
+
+/// A list or tuple's members appended, anything else as it is.
+base::Status append_flat(std::vector<core::Value>& out, const core::Value& value) {
+  if (value.is(core::Kind::kList) || value.is(core::Kind::kTuple)) {
+    out.insert(out.end(), value.as_list().begin(), value.as_list().end());
+    return {};
+  }
+  if (value.is(core::Kind::kHost)) {
+    const core::HostLock lock;
+    const core::HostBridge* bridge = core::host_bridge();
+    if (bridge->is_list_or_tuple(*value.as_host())) {
+      PENSTOCK_ASSIGN_OR_RETURN(auto members, bridge->to_elements(*value.as_host()));
+      std::ranges::move(members, std::back_inserter(out));
+      return {};
+    }
+  }
+  out.push_back(value);
+  return {};
+}
+
+base::Result<core::Value> emit_list(std::vector<core::Value> items, bool flatten) {
+  if (!flatten) {
+    return core::Value::list(std::move(items));
+  }
+  std::vector<core::Value> flat;
+  for (const core::Value& item : items) {
+    PENSTOCK_RETURN_IF_ERROR(append_flat(flat, item));
+  }
+  return core::Value::list(std::move(flat));
+}
+
+base::Result<std::int64_t> wired_count(const core::Value& value) {
+  PENSTOCK_ASSIGN_OR_RETURN(const core::Value native, core::to_native(value));
+  if (native.is(core::Kind::kInt)) {
+    return native.as_int();
+  }
+  return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
+                                fmt::format("gather's input n must be an int, seen {}",
+                                            to_string(native.kind())))
+                        .with_id("PS0204"));
+}
+
+}  // namespace
+
+base::Result<std::vector<core::Value>> elements_of(const core::Value& value) {
+  if (value.is(core::Kind::kList) || value.is(core::Kind::kTuple)) {
+    return value.as_list();
+  }
+  if (value.is(core::Kind::kHost)) {
+    const core::HostLock lock;
+    return core::host_bridge()->to_elements(*value.as_host());
+  }
+  return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
+                                fmt::format("map needs a list or another sized sequence, seen {}",
+                                            to_string(value.kind())))
+                        .with_id("PS0404"));
+}
+
+core::Value build_result(const Plan& plan, const Scheduler& scheduler, const Task& task) {
+  const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
+  const auto& activation = *static_cast<const Activation*>(task.activation);
+  std::vector<core::Value> positional;
+  std::vector<core::MapEntry> keyword;
+  const auto edges = plan.in_edges(node);
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    core::Value value;
+    if (!edges[i].collects) {
+      value = scheduler.input(activation, edges[i]);
+    } else {
+      const Region& region = plan.regions()[static_cast<std::size_t>(
+          plan.nodes()[static_cast<std::size_t>(edges[i].map)].child)];
+      if (activation.expansions[region.ordinal].state == Expansion::State::kRan) {
+        std::vector<core::Value> list;
+        for (auto& [index, item] : scheduler.collect(activation, edges[i])) {
+          list.push_back(std::move(item));
+        }
+        value = core::Value::list(std::move(list));
+      }
+    }
+    if (node.form == DependsForm::kScalar) {
+      return value;
+    }
+    if (value.is_absent()) {
+      continue;
+    }
+    if (node.bindings[i].position >= 0) {
+      positional.push_back(std::move(value));
+    } else {
+      keyword.emplace_back(node.bindings[i].name, std::move(value));
+    }
+  }
+  if (positional.empty() && keyword.empty()) {
+    return {};
+  }
+  if (node.form == DependsForm::kPositional) {
+    return core::Value::tuple(std::move(positional));
+  }
+  if (node.form == DependsForm::kKeyword) {
+    return core::Value::map(std::move(keyword));
+  }
+  std::vector<core::Value> both;
+  both.push_back(core::Value::tuple(std::move(positional)));
+  both.push_back(core::Value::map(std::move(keyword)));
+  return core::Value::tuple(std::move(both));
+}
+
+base::Result<core::Value> Gathers::run(const Plan& plan, const Scheduler& scheduler,
+                                       const Task& task) {
+  const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
+  const auto& activation = *static_cast<const Activation*>(task.activation);
+  const auto edges = plan.in_edges(node);
+  Items items;
+  if (edges[0].collects) {
+    items = scheduler.collect(activation, edges[0]);
+  } else {
+    items.emplace_back(0, scheduler.input(activation, edges[0]));
+  }
+
+  auto& held = held_[static_cast<std::size_t>(task.node)];
+  const auto hold = [&](std::size_t first, std::size_t last) {
+    for (std::size_t i = first; i < last; ++i) {
+      held.push_back(std::move(items[i].second));
+    }
+  };
+  if (node.gather_mode == GatherMode::kClose) {
+    hold(0, items.size());
+    return emit_list(std::exchange(held, {}), node.flatten);
+  }
+  if (node.gather_mode == GatherMode::kCount) {
+    std::int64_t wanted = node.gather_n;
+    if (edges[1].signal != kNone) {
+      PENSTOCK_ASSIGN_OR_RETURN(wanted, wired_count(scheduler.input(activation, edges[1])));
+    }
+    hold(0, items.size());
+    if (static_cast<std::int64_t>(held.size()) < wanted) {
+      return core::Value();
+    }
+    return emit_list(std::exchange(held, {}), node.flatten);
+  }
+  // Trigger. From the map's own elements it cuts after the last element that fired.
+  if (edges[2].collects) {
+    std::int32_t last_fired = -1;
+    for (const auto& [index, value] : scheduler.collect(activation, edges[2])) {
+      last_fired = value.is_null() ? last_fired : index;
+    }
+    std::size_t cut = 0;
+    while (cut < items.size() && items[cut].first <= last_fired) {
+      ++cut;
+    }
+    if (last_fired < 0) {
+      hold(0, items.size());
+      return core::Value();
+    }
+    hold(0, cut);
+    std::vector<core::Value> emitted = std::exchange(held, {});
+    hold(cut, items.size());
+    return emit_list(std::move(emitted), node.flatten);
+  }
+  hold(0, items.size());
+  const core::Value& trigger = scheduler.input(activation, edges[2]);
+  if (trigger.is_absent() || trigger.is_null()) {
+    return core::Value();
+  }
+  return emit_list(std::exchange(held, {}), node.flatten);
+}
+
+}  // namespace penstock::flow
