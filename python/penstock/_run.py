@@ -1,0 +1,97 @@
+"""run(): load a tube, run it, get everything about the run in one object."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+from penstock import _core
+from penstock._runners import RUNNERS
+from penstock._tube import Tube, _warn_about_extra
+
+
+class Run(NamedTuple):
+    """What a run gave.
+
+    Attributes
+    ----------
+    results : list
+        One entry per epoch whose return ran, in epoch order.
+    result : Any
+        The last of them, or None.
+    cid : str
+        Content address (CIDv1, dag-cbor, blake3) of ``result``, or '' when there is none.
+    metrics : dict
+        Counts and times, per node and in all.
+    """
+
+    results: list
+    result: Any
+    cid: str
+    metrics: dict
+
+
+def run(
+    tube: Tube | str | os.PathLike | dict,
+    *,
+    runner: str = "sync",
+    n: int | None = None,
+    inputs: dict[str, Any] | None = None,
+    seed: int = 0,
+    max_workers: int | None = None,
+    task_timeout: float = 300,
+) -> Run:
+    """Run a tube and collect its results.
+
+    Parameters
+    ----------
+    tube : Tube, path, YAML text or dict
+    runner : {'sync', 'threads', 'processes'}
+    n : int, optional
+        Epochs to run. None: until every source has ended; one epoch for a tube without sources.
+    inputs : dict, optional
+        Values of inputs of both scopes, by name.
+    seed : int
+        Of all randomness in the run.
+    max_workers : int, optional
+        Threads or processes; None: one per core.
+    task_timeout : float
+        Seconds a task may take in a worker process.
+
+    Raises
+    ------
+    penstock.LoadError
+        The tube cannot be loaded.
+    penstock.NodeError
+        A node raised; the error names node and epoch and carries the original traceback.
+    """
+    inputs = dict(inputs or {})
+    if not isinstance(tube, Tube):
+        tube = _load(tube, inputs)
+    process_inputs = {k: v for k, v in inputs.items() if tube.inputs.get(k) == "process"}
+    _warn_about_extra(inputs, set(tube.inputs), "the tube's inputs")
+    if runner not in RUNNERS:
+        _core.check_runner(runner)
+    options: dict[str, Any] = {"seed": seed}
+    if runner != "sync":
+        options["max_workers"] = max_workers
+    if runner == "processes":
+        options["task_timeout"] = task_timeout
+    if n is None and not tube._plan.has_source:
+        n = 1
+    with RUNNERS[runner](tube, **options) as active:
+        results = active.run(n, **process_inputs)
+        metrics = active.metrics
+    result = results[-1] if results else None
+    return Run(results, result, _core.cid(result) if results else "", metrics)
+
+
+def _load(source: str | os.PathLike | dict, inputs: dict[str, Any]) -> Tube:
+    """Loads with those of ``inputs`` that are tube-scoped; which they are is known after a look."""
+    import warnings
+
+    from penstock._errors import ExtraInputWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExtraInputWarning)
+        return Tube.load(source, **inputs)

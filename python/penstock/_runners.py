@@ -1,0 +1,159 @@
+"""Runners: the same tube on this thread, on all cores, or in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from penstock import _core
+from penstock._tube import Tube, _warn_about_extra
+
+
+class Runner:
+    """Runs a tube. Use as a context manager, or call :meth:`init` and :meth:`deinit`.
+
+    Not thread-safe: one call at a time, and none from inside a node or a callback. An error closes
+    its epoch; the runner stays usable.
+    """
+
+    _name = ""
+
+    def __init__(
+        self,
+        tube: Tube,
+        *,
+        max_workers: int | None = None,
+        task_timeout: float = 300,
+        seed: int = 0,
+        shuffle: int | None = None,
+    ) -> None:
+        if max_workers is not None and max_workers < 1:
+            from penstock._errors import InvalidArgumentError
+
+            raise InvalidArgumentError(f"max_workers must be >= 1 or None, seen {max_workers}")
+        self.tube = tube
+        in_flight = 1 if self._name == "sync" else 64
+        self._runner = _core.Runner(
+            tube._plan, self._name, max_workers or 0, task_timeout, seed, shuffle, in_flight
+        )
+        self._process_inputs = {id for id, scope in tube.inputs.items() if scope == "process"}
+        self._running = False
+
+    def init(self) -> None:
+        """Start workers. Called by the first :meth:`process` if need be."""
+        self._runner.init()
+        self._running = True
+
+    def deinit(self) -> None:
+        """Stop workers and end the run's record. The runner can be used again."""
+        self._runner.deinit()
+        self._running = False
+
+    @property
+    def running(self) -> bool:
+        """True between :meth:`init` and :meth:`deinit`."""
+        return self._running
+
+    def __enter__(self):
+        self.init()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.deinit()
+
+    def process(self, **inputs: Any) -> Any:
+        """Run one epoch.
+
+        Returns the value of the tube's ``return`` (shape by its ``depends``: scalar -> value, list ->
+        tuple, keys -> dict), or None when it did not run.
+        """
+        if inputs:
+            _warn_about_extra(inputs, self._process_inputs, "the tube's process-scoped inputs")
+        self._running = True
+        _, _, value, _ = self._runner.process(inputs)
+        return value
+
+    def run(self, n: int | None = None, **inputs: Any) -> list:
+        """Run ``n`` epochs, or until every source has ended; the results in epoch order.
+
+        Epochs in which the return did not run leave no result.
+        """
+        results: list = []
+
+        def take(_epoch: int, has_value: bool, value: Any) -> None:
+            if has_value:
+                results.append(value)
+
+        self._running = True
+        self._runner.run(n, inputs, take)
+        return results
+
+    def iter(self, n: int | None = None, **inputs: Any) -> Iterator[Any]:
+        """Yield up to ``n`` results, one epoch at a time, until every source has ended."""
+        given = 0
+        exhausted = False
+        while not exhausted and (n is None or given < n):
+            self._running = True
+            _, has_value, value, exhausted = self._runner.process(inputs)
+            if has_value:
+                given += 1
+                yield value
+
+    def add_callback(self, callback: Callable[[dict], Any]) -> None:
+        """Call ``callback`` with every event: ``{id, timestamp, node_id, signal, epoch, value}``.
+
+        The end of a root epoch is the event ``node_id='meta', signal='EpochEnded'``.
+        """
+        self._runner.add_callback(callback)
+
+    @property
+    def metrics(self) -> dict:
+        """Counts and times of the run so far, per node and in all."""
+        return self._runner.metrics()
+
+
+class SynchronousRunner(Runner):
+    """Runs every node on the calling thread."""
+
+    _name = "sync"
+
+    def __init__(self, tube: Tube, *, seed: int = 0, shuffle: int | None = None) -> None:
+        super().__init__(tube, seed=seed, shuffle=shuffle)
+
+
+class ThreadedRunner(Runner):
+    """Runs nodes on ``max_workers`` threads (None: one per core). Native operators run without the GIL."""
+
+    _name = "threads"
+
+    def __init__(
+        self, tube: Tube, max_workers: int | None = None, *, seed: int = 0, shuffle: int | None = None
+    ) -> None:
+        super().__init__(tube, max_workers=max_workers, seed=seed, shuffle=shuffle)
+
+
+class MultiProcessRunner(Runner):
+    """Runs nodes in ``max_workers`` worker processes (None: one per core).
+
+    Values cross in the canonical codec, large buffers through shared memory. A stateful node lives in
+    one worker. A worker that is killed is replaced and its tasks run again; a task that takes longer
+    than ``task_timeout`` seconds is an error.
+    """
+
+    _name = "processes"
+
+    def __init__(
+        self,
+        tube: Tube,
+        max_workers: int | None = None,
+        task_timeout: float = 300,
+        *,
+        seed: int = 0,
+        shuffle: int | None = None,
+    ) -> None:
+        super().__init__(
+            tube, max_workers=max_workers, task_timeout=task_timeout, seed=seed, shuffle=shuffle
+        )
+
+
+RUNNERS = {cls._name: cls for cls in (SynchronousRunner, ThreadedRunner, MultiProcessRunner)}

@@ -1,0 +1,119 @@
+"""Tube: a pipeline that has been loaded and checked."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from penstock import _core
+
+
+class Tube:
+    """A loaded pipeline: every name resolved, every edge checked. Immutable.
+
+    Made by :meth:`load`; run by :func:`penstock.run` or a runner. Node objects (generators, class
+    instances) belong to the tube: they live as long as it does.
+    """
+
+    def __init__(self, plan: _core.Plan, source: str, is_path: bool, inputs: dict[str, Any]) -> None:
+        self._plan = plan
+        self._source = source
+        self._is_path = is_path
+        self._inputs = inputs
+
+    @classmethod
+    def load(cls, source: str | os.PathLike | dict, **inputs: Any) -> Tube:
+        """Load a tube.
+
+        Parameters
+        ----------
+        source : path, YAML text or dict
+            A path to a file, YAML text (anything with a newline or a colon), or a dict of the same
+            form with JSON-like values.
+        **inputs
+            Values of the tube-scoped inputs. Unknown names are ignored with
+            :class:`penstock.ExtraInputWarning`.
+
+        Raises
+        ------
+        penstock.LoadError
+            Everything that is wrong with the file, at once; ``error.diagnostics`` has it as data.
+        """
+        name = "<text>"
+        is_path = False
+        if isinstance(source, dict):
+            import json
+
+            try:
+                text = json.dumps(source)
+            except (TypeError, ValueError) as error:
+                from penstock._errors import InvalidArgumentError
+
+                raise InvalidArgumentError(
+                    f"a tube given as dict holds what YAML cannot: {error}"
+                ) from error
+            name = "<dict>"
+        elif isinstance(source, os.PathLike) or not _is_text(source):
+            text = os.fspath(source)
+            is_path = True
+            _make_importable(Path(text).resolve().parent)
+        else:
+            text = source
+        plan = _core.load_plan(text, is_path, inputs, name)
+        declared = {name for name, scope, _ in plan.inputs if scope == "tube"}
+        _warn_about_extra(inputs, declared, "the tube's tube-scoped inputs")
+        return cls(plan, text, is_path, dict(inputs))
+
+    @property
+    def id(self) -> str:
+        """The ``noob_id`` of the file, or ''."""
+        return self._plan.noob_id
+
+    @property
+    def digest(self) -> str:
+        """BLAKE3 of what the tube computes, as hex: comments, formatting and node names do not count."""
+        return self._plan.digest
+
+    @property
+    def nodes(self) -> dict[str, str]:
+        """Node id to type, in the order they are laid out to run."""
+        return {id: type for id, type, *_ in self._plan.nodes}
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Input id to scope, 'tube' or 'process'."""
+        return {id: scope for id, scope, _ in self._plan.inputs}
+
+    def to_yaml(self) -> str:
+        """The tube as canonical YAML."""
+        return self._plan.to_yaml()
+
+    def __repr__(self) -> str:
+        return f"<penstock.Tube {self.id or self._source[:40]!r}: {len(self.nodes)} nodes>"
+
+
+def _is_text(source: str) -> bool:
+    return "\n" in source or ":" in source or source.lstrip().startswith("{")
+
+
+def _make_importable(folder: Path) -> None:
+    """Modules beside a tube file may be named in it, as beside a script."""
+    text = str(folder)
+    if text not in sys.path:
+        sys.path.insert(0, text)
+
+
+def _warn_about_extra(given: dict, declared: set[str], what: str) -> None:
+    extra = sorted(set(given) - declared)
+    if extra:
+        from penstock._errors import ExtraInputWarning
+
+        warnings.warn(
+            f"Ignoring extra inputs {', '.join(extra)}: not among {what} "
+            f"({', '.join(sorted(declared)) or 'none'})",
+            ExtraInputWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,198 @@
+// Whole runs of native tubes: the inline executor states what is right, threads must agree.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "penstock/exec/inline_executor.h"
+#include "penstock/exec/thread_executor.h"
+#include "penstock/flow/runner.h"
+#include "penstock/flow/spec_yaml.h"
+#include "penstock/flow/test_operators.h"
+
+namespace penstock::exec {
+namespace {
+
+using core::Value;
+using ::testing::HasSubstr;
+
+struct Setup {
+  int threads;  // 0 = inline
+  std::optional<std::uint64_t> shuffle;
+};
+
+class RunnerTest : public ::testing::TestWithParam<Setup> {
+ protected:
+  std::shared_ptr<const flow::Plan> compile(const std::string& yaml) {
+    static const core::Registry registry = flow::testing::make_registry();
+    static const flow::RegistryResolver resolver(registry);
+    auto spec = flow::parse_spec(yaml);
+    if (!spec.has_value()) {
+      ADD_FAILURE() << flow::to_error(spec.error()).message();
+      return nullptr;
+    }
+    const flow::Resolver* resolvers[] = {&resolver};
+    auto plan = flow::Plan::compile(*spec, resolvers);
+    if (!plan.has_value()) {
+      ADD_FAILURE() << flow::to_error(plan.error()).message();
+      return nullptr;
+    }
+    return *plan;
+  }
+
+  std::unique_ptr<flow::Runner> make(const std::string& yaml) {
+    std::unique_ptr<flow::Executor> executor;
+    flow::RunnerOptions options;
+    options.shuffle = GetParam().shuffle;
+    if (GetParam().threads > 0) {
+      executor = std::make_unique<ThreadExecutor>(GetParam().threads);
+      options.max_epochs_in_flight = 8;
+    } else {
+      executor = std::make_unique<InlineExecutor>();
+    }
+    return std::make_unique<flow::Runner>(compile(yaml), std::move(executor), options);
+  }
+
+  std::vector<Value> run_all(flow::Runner& runner, std::optional<std::int64_t> n = {}) {
+    std::vector<Value> results;
+    const auto status = runner.run(n, {}, [&](flow::EpochResult result) -> base::Status {
+      if (!result.value.is_absent()) {
+        results.push_back(result.value);
+      }
+      return {};
+    });
+    EXPECT_TRUE(status.has_value()) << status.error().to_string();
+    return results;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Executors, RunnerTest,
+                         ::testing::Values(Setup{0, {}}, Setup{0, 7}, Setup{2, {}}, Setup{2, 11},
+                                           Setup{4, 13}));
+
+std::vector<Value> integers(std::initializer_list<std::int64_t> values) {
+  std::vector<Value> out;
+  for (const std::int64_t value : values) {
+    out.push_back(Value::integer(value));
+  }
+  return out;
+}
+
+TEST_P(RunnerTest, RunsUntilTheSourceEnds) {
+  auto runner = make(R"(
+nodes:
+  count: {type: test.count, params: {limit: 4}}
+  double: {type: test.add, depends: [{a: count.value}, {b: count.value}]}
+  out: {type: return, depends: double.value}
+)");
+  EXPECT_EQ(run_all(*runner), integers({0, 2, 4, 6}));
+}
+
+TEST_P(RunnerTest, KeepsStatefulNodesInEpochOrder) {
+  auto runner = make(R"(
+nodes:
+  count: {type: test.count, params: {limit: 200}}
+  sum: {type: test.sum_so_far, depends: count.value}
+  out: {type: return, depends: sum.value}
+)");
+  const auto results = run_all(*runner);
+  ASSERT_EQ(results.size(), 200U);
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) * 3U + static_cast<std::uint64_t>(i));
+    ASSERT_EQ(results[static_cast<std::size_t>(i)].as_int(), sum) << i;
+  }
+}
+
+TEST_P(RunnerTest, GathersWhatTheMapKeptInOrder) {
+  auto runner = make(R"(
+nodes:
+  count: {type: test.count, params: {limit: 6}}
+  range: {type: test.range, depends: count.value}
+  each: {type: map, depends: range.value}
+  odd: {type: test.odd, depends: each.value}
+  plus: {type: test.add, depends: [{a: odd.value}, {b: count.value}]}
+  sum: {type: test.sum_so_far, depends: plus.value}
+  all: {type: gather, depends: plus.value}
+  out: {type: return, depends: [{all: all.value}, {n: each.n}, {sums: sum.value}]}
+)");
+  const auto results = run_all(*runner);
+  ASSERT_EQ(results.size(), 6U);
+  EXPECT_EQ(*results[0].find("all"), Value::list({}));
+  EXPECT_EQ(results[0].find("n"), nullptr);
+  EXPECT_EQ(*results[5].find("all"), Value::list(integers({6, 8})));
+  EXPECT_EQ(results[5].find("n")->as_int(), 5);
+  // sums over epochs 2..5: 3 | 4 | 5, 7 | 6, 8 with sum = 3 * sum + value, in this order.
+  std::int64_t sum = 0;
+  std::vector<Value> last;
+  for (const std::vector<std::int64_t>& epoch :
+       std::vector<std::vector<std::int64_t>>{{3}, {4}, {5, 7}, {6, 8}}) {
+    last.clear();
+    for (const std::int64_t value : epoch) {
+      sum = sum * 3 + value;
+      last.push_back(Value::integer(sum));
+    }
+  }
+  EXPECT_EQ(*results[5].find("sums"), Value::list(last));
+}
+
+TEST_P(RunnerTest, AnErrorClosesItsEpochAndTheRunnerGoesOn) {
+  auto runner = make(R"(
+input:
+  n: {type: int, scope: process}
+nodes:
+  range: {type: test.range, depends: input.n}
+  each: {type: map, depends: range.value}
+  odd: {type: test.odd, depends: each.value}
+  bad: {type: test.fail, depends: odd.value}
+  out: {type: return, depends: [{a: odd.value}, {b: bad.value}]}
+)");
+  for (int round = 0; round < 3; ++round) {
+    const auto failed = runner->process(Value::map({{"n", Value::integer(3)}}));
+    ASSERT_FALSE(failed.has_value());
+    EXPECT_EQ(failed.error().code(), base::ErrorCode::kOutOfRange);
+    EXPECT_THAT(failed.error().origin(), HasSubstr("node 'bad', epoch"));
+    const auto fine = runner->process(Value::map({{"n", Value::integer(1)}}));
+    ASSERT_TRUE(fine.has_value()) << fine.error().to_string();
+    EXPECT_EQ(*fine->value.find("a"), Value::list({}));
+  }
+}
+
+TEST_P(RunnerTest, AMissingInputIsAnErrorBeforeAnythingRuns) {
+  auto runner = make(R"(
+input:
+  n: {type: int, scope: process}
+nodes:
+  range: {type: test.range, depends: input.n}
+  out: {type: return, depends: range.value}
+)");
+  const auto failed = runner->process({});
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(failed.error().id(), "PS0301");
+  EXPECT_THAT(failed.error().message(), HasSubstr("'n'"));
+}
+
+TEST_P(RunnerTest, NestedMapsKeepOrderAndBroadcast) {
+  auto runner = make(R"(
+nodes:
+  count: {type: test.count, params: {limit: 5}}
+  range: {type: test.range, depends: count.value}
+  outer: {type: map, depends: range.value}
+  inner_range: {type: test.range, depends: outer.value}
+  inner: {type: map, depends: inner_range.value}
+  mix: {type: test.add, depends: [{a: inner.value}, {b: count.value}]}
+  seq: {type: test.sum_so_far, depends: inner.value}
+  rows: {type: gather, depends: mix.value}
+  table: {type: gather, depends: rows.value}
+  out: {type: return, depends: [{table: table.value}, {flat: mix.value}]}
+)");
+  const auto results = run_all(*runner);
+  ASSERT_EQ(results.size(), 5U);
+  EXPECT_EQ(*results[3].find("table"),
+            Value::list({Value::list({}), Value::list(integers({3})), Value::list(integers({3, 4}))}));
+  EXPECT_EQ(*results[3].find("flat"), Value::list(integers({3, 3, 4})));
+}
+
+}  // namespace
+}  // namespace penstock::exec
