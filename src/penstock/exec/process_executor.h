@@ -1,0 +1,124 @@
+// ProcessExecutor: runs nodes in worker processes. The executor of MultiProcessRunner.
+//
+// Workers are started once per start() and get the plan once. Stateful nodes live in one worker
+// each; other tasks go to the least loaded. A worker that dies is replaced, its tasks run again, and
+// the states that lived in it are rebuilt by repeating their calls. No process, descriptor or shared
+// memory is left over, however the run or the workers end.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "penstock/base/result.h"
+#include "penstock/exec/process_history.h"
+#include "penstock/exec/process_peer.h"
+#include "penstock/exec/process_placement.h"
+#include "penstock/flow/executor.h"
+
+namespace penstock::exec {
+
+struct ProcessOptions {
+  /// Command line of a worker; a descriptor number for run_worker() is added at the end. For Python
+  /// plans: {sys.executable, "-m", "penstock._worker"}.
+  std::vector<std::string> command;
+  std::string plan;              ///< what WorkerHooks::compile is given
+  std::int32_t num_workers = 0;  ///< 0: one per core this process may use
+  std::int64_t task_timeout_ms = 300'000;   ///< 0: none
+  std::int64_t start_timeout_ms = 120'000;  ///< for a worker to compile the plan
+  std::int64_t cancel_grace_ms = 300;       ///< for running tasks after the run was cancelled
+  std::int64_t history_limit_bytes = 64LL << 20;  ///< inputs kept to rebuild states
+  std::int32_t max_deaths = 3;              ///< a task that ended so many workers fails
+  std::int64_t ring_bytes = 1 << 18;        ///< per direction and worker; a power of two
+};
+
+/// Owner thread only. Errors of tasks: PS0501 ended its workers, PS0502 state lost, PS0503 timeout,
+/// PS0504 a value cannot leave its process; of start(): PS0505.
+class ProcessExecutor final : public flow::Executor {
+ public:
+  explicit ProcessExecutor(ProcessOptions options);
+  ~ProcessExecutor() override;
+
+  base::Status start(const flow::TaskAccess& access) override;
+  void stop() override;
+  std::int32_t num_workers() const override { return options_.num_workers; }
+  std::int64_t capacity() const override { return std::int64_t{512} * options_.num_workers; }
+  base::Status submit(std::span<const flow::Task> tasks) override;
+  base::Status wait(std::vector<flow::Completion>& out, std::int32_t timeout_ms) override;
+
+  /// Process ids of the live workers, for tests and diagnostics.
+  std::vector<std::int32_t> worker_pids() const;
+  /// Workers replaced since the executor was made.
+  std::int64_t num_replaced() const { return num_replaced_; }
+
+ private:
+  /// A task that is out.
+  struct Slot {
+    flow::Task task;
+    std::int32_t deaths = 0;      ///< workers that ended while they ran it
+    std::int64_t size_bytes = 0;  ///< what its inputs weigh on the wire
+  };
+
+  // process_executor.cc: tasks out, completions in
+  void dispatch();
+  bool send_task(std::int32_t worker, std::uint32_t slot);
+  base::Status fill_frame(std::uint32_t slot, Peer& peer);
+  void complete(std::uint32_t slot, flow::Completion completion);
+  void fail(std::uint32_t slot, const base::Error& error);
+  void collect();
+  base::Status read_frames(std::int32_t worker);
+  base::Status read_done(std::int32_t worker, const Frame& frame);
+  base::Status read_log(const Frame& frame);
+  void remember(std::uint32_t slot, const DoneHead& done);
+
+  // process_lifecycle.cc: starting and stopping
+  base::Status prepare();
+  base::Status start_peer(std::int32_t worker);
+  base::Status await_ready();
+  base::Error start_error(std::int32_t worker, std::string_view detail) const;
+
+  // process_recovery.cc: workers that end, time limits, cancellation
+  void check_health();
+  void check_deadlines();
+  void check_cancelled();
+  void replace(std::int32_t worker, std::string_view reason);
+  void requeue_in_flight(std::int32_t worker);
+  void drop_peer(std::int32_t worker);
+  void break_off(const base::Error& error);
+  void fail_queued(const base::Error& error);
+
+  // process_wait.cc: sleeping
+  bool has_frames() const;
+  bool may_spin() const;
+  void sleep(std::int64_t until_ns);
+  std::int64_t next_deadline_ns() const;
+
+  ProcessOptions options_;
+  const flow::TaskAccess* access_ = nullptr;  ///< between start() and stop()
+  PeerSetup setup_;
+  std::vector<std::unique_ptr<Peer>> peers_;  ///< null: to be started when it is needed
+  std::optional<Placement> placement_;
+  History history_;
+  std::optional<base::Error> broken_;         ///< no worker can be had any more
+
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::deque<std::uint32_t> shared_queue_;               ///< tasks for any worker
+  std::vector<std::deque<std::uint32_t>> pinned_queues_; ///< by worker
+  std::vector<flow::Completion> finished_;               ///< to be handed out by wait()
+  std::int64_t num_replaced_ = 0;
+  std::int32_t failed_starts_ = 0;                       ///< in a row
+  std::int64_t cancelled_since_ns_ = 0;                  ///< 0: not cancelled
+  std::int64_t next_health_ns_ = 0;                      ///< when to look for ended workers again
+  std::int32_t num_cores_ = 1;
+
+  // Scratch.
+  std::string frame_;
+  std::vector<std::int64_t> path_;
+  std::vector<const core::Value*> inputs_;
+};
+
+}  // namespace penstock::exec

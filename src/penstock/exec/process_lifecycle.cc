@@ -1,0 +1,221 @@
+// Starting and stopping the workers of a run.
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "penstock/base/clock.h"
+#include "penstock/core/host.h"
+#include "penstock/exec/process_executor.h"
+
+namespace penstock::exec {
+namespace {
+
+using base::ErrorCode;
+
+// How long idle workers may take to end when asked, and then when told.
+constexpr std::int64_t kStopGraceNs = 500'000'000;
+constexpr std::int64_t kTermGraceNs = 300'000'000;
+constexpr std::int64_t kPollNs = 50'000'000;
+
+std::int32_t usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) {
+    return 1;
+  }
+  return std::max(1, CPU_COUNT(&set));
+}
+
+base::Result<UniqueFd> as_memfd(const std::string& bytes) {
+  UniqueFd fd(::memfd_create("penstock-plan", MFD_CLOEXEC));
+  std::size_t done = 0;
+  while (fd.is_valid() && done < bytes.size()) {
+    const ssize_t written = ::write(fd.get(), bytes.data() + done, bytes.size() - done);
+    if (written <= 0) {
+      break;
+    }
+    done += static_cast<std::size_t>(written);
+  }
+  if (!fd.is_valid() || done < bytes.size()) {
+    return base::fail(ErrorCode::kResourceExhausted,
+                      fmt::format("cannot hand the plan to the workers: {}", std::strerror(errno)));
+  }
+  return fd;
+}
+
+}  // namespace
+
+ProcessExecutor::ProcessExecutor(ProcessOptions options)
+    : options_(std::move(options)),
+      history_(options_.history_limit_bytes),
+      num_cores_(usable_cores()) {
+  if (options_.num_workers <= 0) {
+    options_.num_workers = num_cores_;
+  }
+}
+
+ProcessExecutor::~ProcessExecutor() { stop(); }
+
+base::Status ProcessExecutor::start(const flow::TaskAccess& access) {
+  const core::HostUnlock unlock;
+  access_ = &access;
+  broken_.reset();
+  failed_starts_ = 0;
+  base::Status started = prepare();
+  // All at once: most of a start is the interpreter importing modules, one core each.
+  for (std::int32_t worker = 0; started.has_value() && worker < options_.num_workers; ++worker) {
+    started = start_peer(worker);
+  }
+  if (started.has_value()) {
+    started = await_ready();
+  }
+  if (!started.has_value()) {
+    for (const auto& peer : peers_) {
+      if (peer != nullptr) {
+        peer->kill();
+      }
+    }
+    stop();
+  }
+  return started;
+}
+
+base::Status ProcessExecutor::prepare() {
+  setup_.command = options_.command;
+  PENSTOCK_ASSIGN_OR_RETURN(setup_.plan, as_memfd(options_.plan));
+  setup_.plan_bytes = static_cast<std::int64_t>(options_.plan.size());
+  setup_.plan_digest = access_->plan().digest();
+  setup_.ring_bytes = options_.ring_bytes;
+  setup_.bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!setup_.bell.is_valid()) {
+    return base::fail(ErrorCode::kResourceExhausted,
+                      fmt::format("cannot make an eventfd: {}", std::strerror(errno)));
+  }
+  placement_.emplace(access_->plan(), options_.num_workers);
+  peers_.resize(static_cast<std::size_t>(options_.num_workers));
+  pinned_queues_.resize(static_cast<std::size_t>(options_.num_workers));
+  return {};
+}
+
+base::Status ProcessExecutor::start_peer(std::int32_t worker) {
+  PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<Peer> peer, Peer::start(setup_, worker + 1));
+  // What lived in a worker before this one, or before the run was stopped.
+  for (const std::int32_t node : placement_->pinned_nodes(worker)) {
+    const std::string& id = access_->plan().nodes()[static_cast<std::size_t>(node)].id;
+    PENSTOCK_ASSIGN_OR_RETURN(const std::int32_t answers,
+                              history_.replay(node, id, access_->seed(), peer->link()));
+    for (std::int32_t i = 0; i < answers; ++i) {
+      peer->push(kNoSlot);
+    }
+  }
+  peer->link().channel().wake_peer(Sleep::kForFrames);
+  peers_[static_cast<std::size_t>(worker)] = std::move(peer);
+  return {};
+}
+
+base::Status ProcessExecutor::await_ready() {
+  const std::int64_t deadline = base::monotonic_ns() + options_.start_timeout_ms * 1'000'000;
+  for (std::int32_t worker = 0; worker < options_.num_workers;) {
+    Peer& peer = *peers_[static_cast<std::size_t>(worker)];
+    // First the end, then the frames: what it wrote before it ended explains it.
+    const bool ended = peer.child().wait_end(0);
+    PENSTOCK_RETURN_IF_ERROR(read_frames(worker));
+    if (peer.state() == Peer::State::kReady) {
+      ++worker;
+      continue;
+    }
+    if (ended) {
+      return base::fail(start_error(worker, peer.child().exit_status().to_string()));
+    }
+    const std::int64_t now = base::monotonic_ns();
+    if (now > deadline) {
+      return base::fail(start_error(
+          worker, fmt::format("was not ready within {} s", options_.start_timeout_ms / 1000)));
+    }
+    sleep(now + kPollNs);
+    if (const core::HostBridge* const bridge = core::host_bridge(); bridge != nullptr) {
+      const core::HostLock lock;
+      PENSTOCK_RETURN_IF_ERROR(bridge->check_signals());
+    }
+  }
+  return {};
+}
+
+base::Error ProcessExecutor::start_error(std::int32_t worker, std::string_view detail) const {
+  std::string command;
+  for (const std::string& word : options_.command) {
+    command += (command.empty() ? "" : " ") + word;
+  }
+  return base::Error(ErrorCode::kUnavailable,
+                     fmt::format("worker {} {} before it could run a node", worker + 1, detail))
+      .with_id("PS0505")
+      .with_help(fmt::format("its own output may say why; it is started as: {} FD", command));
+}
+
+void ProcessExecutor::stop() {
+  if (access_ == nullptr) {
+    return;
+  }
+  const core::HostUnlock unlock;
+  for (const auto& peer : peers_) {
+    if (peer != nullptr && peer->in_flight().empty()) {
+      peer->ask_to_stop();
+    } else if (peer != nullptr) {
+      peer->child().kill(SIGTERM);
+    }
+  }
+  const std::int64_t asked = base::monotonic_ns();
+  const auto wait_all = [&](std::int64_t until_ns) {
+    for (const auto& peer : peers_) {
+      if (peer != nullptr) {
+        const std::int64_t left = until_ns - base::monotonic_ns();
+        peer->child().wait_end(static_cast<std::int32_t>(std::max<std::int64_t>(left, 0) /
+                                                         1'000'000));
+      }
+    }
+  };
+  wait_all(asked + kStopGraceNs);
+  for (const auto& peer : peers_) {
+    if (peer != nullptr) {
+      peer->child().kill(SIGTERM);
+    }
+  }
+  wait_all(asked + kStopGraceNs + kTermGraceNs);
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    if (peers_[i] != nullptr) {
+      peers_[i]->kill();
+      // Log lines it wrote last; anything else has nobody waiting for it.
+      (void)read_frames(static_cast<std::int32_t>(i));
+    }
+  }
+  peers_.clear();
+  pinned_queues_.clear();
+  shared_queue_.clear();
+  slots_.clear();
+  free_slots_.clear();
+  finished_.clear();
+  setup_ = {};
+  access_ = nullptr;
+}
+
+std::vector<std::int32_t> ProcessExecutor::worker_pids() const {
+  std::vector<std::int32_t> pids;
+  for (const auto& peer : peers_) {
+    if (peer != nullptr) {
+      pids.push_back(peer->child().pid());
+    }
+  }
+  return pids;
+}
+
+}  // namespace penstock::exec

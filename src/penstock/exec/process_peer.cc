@@ -1,0 +1,78 @@
+#include "penstock/exec/process_peer.h"
+
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "penstock/base/clock.h"
+
+namespace penstock::exec {
+
+base::Result<std::unique_ptr<Peer>> Peer::start(const PeerSetup& setup, std::int32_t worker) {
+  PENSTOCK_ASSIGN_OR_RETURN(auto sockets, ChannelSocket::make_pair());
+  PENSTOCK_ASSIGN_OR_RETURN(auto life_lines, ChannelSocket::make_pair());
+  PENSTOCK_ASSIGN_OR_RETURN(auto channel, Channel::create(setup.ring_bytes));
+  UniqueFd bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!bell.is_valid()) {
+    return base::fail(base::ErrorCode::kResourceExhausted,
+                      fmt::format("cannot make an eventfd: {}", std::strerror(errno)));
+  }
+  channel->set_bells(setup.bell.get(), bell.get());
+  PENSTOCK_ASSIGN_OR_RETURN(Child child, Child::spawn(setup.command, sockets.second.get()));
+  const Hello hello{.worker = worker,
+                    .ring_bytes = setup.ring_bytes,
+                    .plan_bytes = setup.plan_bytes,
+                    .plan_digest = setup.plan_digest};
+  const int fds[Hello::kNumFds] = {channel->memory_fd(), bell.get(), setup.bell.get(),
+                                   life_lines.second.get(), setup.plan.get()};
+  std::unique_ptr<Peer> peer(new Peer(std::move(child), std::move(channel),
+                                      std::move(sockets.first), std::move(bell),
+                                      std::move(life_lines.first)));
+  // The only failure is that the child has ended already, and its pidfd tells that better.
+  (void)peer->link_.socket().send_hello(hello, fds);
+  return peer;
+}
+
+Peer::Peer(Child child, std::unique_ptr<Channel> channel, UniqueFd socket, UniqueFd bell,
+           UniqueFd life_line)
+    : child_(std::move(child)),
+      bell_(std::move(bell)),
+      life_line_(std::move(life_line)),
+      link_(std::move(channel), ChannelSocket(std::move(socket))),
+      started_ns_(base::monotonic_ns()) {}
+
+void Peer::set_ready() {
+  state_ = State::kReady;
+  front_since_ns_ = in_flight_.empty() ? 0 : base::monotonic_ns();
+}
+
+void Peer::push(std::uint32_t slot) {
+  if (in_flight_.empty()) {
+    front_since_ns_ = base::monotonic_ns();
+  }
+  in_flight_.push_back(slot);
+}
+
+void Peer::pop() {
+  in_flight_.pop_front();
+  front_since_ns_ = in_flight_.empty() ? 0 : base::monotonic_ns();
+}
+
+void Peer::kill() {
+  child_.kill(SIGKILL);
+  child_.wait_end(-1);
+  state_ = State::kGone;
+}
+
+void Peer::ask_to_stop() {
+  // A full ring means that it does not listen; the caller's patience ends soon.
+  (void)link_.send(FrameType::kStop, {});
+  link_.channel().wake_peer(Sleep::kForFrames);
+}
+
+}  // namespace penstock::exec

@@ -1,0 +1,82 @@
+#include "penstock/exec/process_placement.h"
+
+#include <algorithm>
+
+namespace penstock::exec {
+namespace {
+
+constexpr std::int64_t kWindowNs = 400'000;
+constexpr std::int32_t kMaxTasks = 256;
+// What a call costs at least: decoding, calling, encoding.
+constexpr std::int64_t kOverheadNs = 1'500;
+constexpr std::size_t kCompactAt = 1024;
+
+}  // namespace
+
+Placement::Placement(const flow::Plan& plan, std::int32_t num_workers)
+    : pins_(plan.nodes().size(), kAny),
+      // A node nobody has seen run may be long.
+      estimates_ns_(plan.nodes().size(), kWindowNs),
+      loads_(static_cast<std::size_t>(num_workers)) {
+  std::int32_t next = 0;
+  for (std::size_t i = 0; i < pins_.size(); ++i) {
+    const flow::PlanNode& node = plan.nodes()[i];
+    if (node.stateful && node.op != nullptr) {
+      pins_[i] = next++ % num_workers;
+    }
+  }
+}
+
+std::vector<std::int32_t> Placement::pinned_nodes(std::int32_t worker) const {
+  std::vector<std::int32_t> nodes;
+  for (std::size_t i = 0; i < pins_.size(); ++i) {
+    if (pins_[i] == worker) {
+      nodes.push_back(static_cast<std::int32_t>(i));
+    }
+  }
+  return nodes;
+}
+
+bool Placement::has_room(std::int32_t worker, std::int32_t node) const {
+  const Load& load = loads_[static_cast<std::size_t>(worker)];
+  return load.tasks == 0 ||
+         (load.tasks < kMaxTasks && load.expected_ns + expected(node) <= kWindowNs);
+}
+
+std::int32_t Placement::choose(std::int32_t node) const {
+  std::int32_t best = kAny;
+  for (std::int32_t worker = 0; worker < static_cast<std::int32_t>(loads_.size()); ++worker) {
+    if (has_room(worker, node) &&
+        (best == kAny || loads_[static_cast<std::size_t>(worker)].expected_ns <
+                             loads_[static_cast<std::size_t>(best)].expected_ns)) {
+      best = worker;
+    }
+  }
+  return best;
+}
+
+void Placement::sent(std::int32_t worker, std::int32_t node) {
+  Load& load = loads_[static_cast<std::size_t>(worker)];
+  ++load.tasks;
+  load.expected_ns += expected(node);
+  load.sent_ns.push_back(expected(node));
+}
+
+void Placement::finished(std::int32_t worker, std::int32_t node, std::int64_t duration_ns) {
+  Load& load = loads_[static_cast<std::size_t>(worker)];
+  --load.tasks;
+  load.expected_ns -= load.sent_ns[load.oldest++];
+  if (load.oldest == load.sent_ns.size() || load.oldest == kCompactAt) {
+    load.sent_ns.erase(load.sent_ns.begin(),
+                       load.sent_ns.begin() + static_cast<std::ptrdiff_t>(load.oldest));
+    load.oldest = 0;
+  }
+  if (duration_ns >= 0) {
+    std::int64_t& estimate = estimates_ns_[static_cast<std::size_t>(node)];
+    estimate = (3 * estimate + duration_ns + kOverheadNs) / 4;
+  }
+}
+
+void Placement::lost(std::int32_t worker) { loads_[static_cast<std::size_t>(worker)] = {}; }
+
+}  // namespace penstock::exec

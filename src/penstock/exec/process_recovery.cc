@@ -1,0 +1,186 @@
+// What happens when a worker ends, a task takes too long, or the run is cancelled.
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "penstock/base/clock.h"
+#include "penstock/exec/process_executor.h"
+
+namespace penstock::exec {
+namespace {
+
+using base::ErrorCode;
+
+constexpr std::int64_t kHealthNs = 10'000'000;
+constexpr std::int32_t kMaxFailedStarts = 3;
+
+base::Error cancelled() { return {ErrorCode::kCancelled, "interrupted"}; }
+
+}  // namespace
+
+void ProcessExecutor::check_health() {
+  next_health_ns_ = base::monotonic_ns() + kHealthNs;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    if (peers_[i] != nullptr && peers_[i]->child().wait_end(0)) {
+      replace(static_cast<std::int32_t>(i), peers_[i]->child().exit_status().to_string());
+    }
+  }
+}
+
+void ProcessExecutor::replace(std::int32_t worker, std::string_view reason) {
+  Peer& peer = *peers_[static_cast<std::size_t>(worker)];
+  const bool was_ready = peer.state() == Peer::State::kReady;
+  peer.kill();
+  // What it finished before its end counts. A second failure to read it changes nothing.
+  (void)read_frames(worker);
+  ++num_replaced_;
+  if (broken_) {
+    break_off(*broken_);
+    return;
+  }
+  const bool in_task =
+      was_ready && !peer.in_flight().empty() && peer.in_flight().front() != kNoSlot;
+  if (in_task) {
+    const std::uint32_t slot = peer.in_flight().front();
+    if (++slots_[slot].deaths >= options_.max_deaths) {
+      const std::int32_t deaths = slots_[slot].deaths;
+      peer.pop();
+      fail(slot, base::Error(ErrorCode::kUnavailable,
+                             fmt::format("its worker process {}, each of the {} times it ran",
+                                         reason, deaths))
+                     .with_id("PS0501"));
+    }
+  } else if (!was_ready || !peer.in_flight().empty()) {
+    ++failed_starts_;
+  }
+  requeue_in_flight(worker);
+  drop_peer(worker);
+  if (failed_starts_ >= kMaxFailedStarts) {
+    break_off(start_error(worker, reason));
+  } else if (cancelled_since_ns_ == 0) {
+    if (const base::Status started = start_peer(worker); !started.has_value()) {
+      break_off(started.error());
+    }
+  }
+}
+
+void ProcessExecutor::requeue_in_flight(std::int32_t worker) {
+  const auto index = static_cast<std::size_t>(worker);
+  const std::deque<std::uint32_t>& in_flight = peers_[index]->in_flight();
+  for (auto slot = in_flight.rbegin(); slot != in_flight.rend(); ++slot) {
+    if (*slot != kNoSlot) {
+      const bool any = placement_->pinned(slots_[*slot].task.node) == Placement::kAny;
+      (any ? shared_queue_ : pinned_queues_[index]).push_front(*slot);
+    }
+  }
+}
+
+void ProcessExecutor::drop_peer(std::int32_t worker) {
+  const auto index = static_cast<std::size_t>(worker);
+  for (const SegmentId segment : peers_[index]->link().exchange().received_segments()) {
+    for (std::size_t i = 0; i < peers_.size(); ++i) {
+      if (i == index || peers_[i] == nullptr || !peers_[i]->link().exchange().unsend(segment)) {
+        continue;
+      }
+      // A worker that has ended does not mind.
+      (void)peers_[i]->link().send(FrameType::kForget,
+                                   {reinterpret_cast<const char*>(&segment), sizeof segment});
+    }
+  }
+  peers_[index].reset();
+  placement_->lost(worker);
+}
+
+void ProcessExecutor::break_off(const base::Error& error) {
+  const base::Error kept = error;  // `error` may be broken_ itself
+  broken_ = kept;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    if (peers_[i] != nullptr) {
+      peers_[i]->kill();
+      requeue_in_flight(static_cast<std::int32_t>(i));
+      drop_peer(static_cast<std::int32_t>(i));
+    }
+  }
+  fail_queued(kept);
+}
+
+void ProcessExecutor::fail_queued(const base::Error& error) {
+  for (; !shared_queue_.empty(); shared_queue_.pop_front()) {
+    fail(shared_queue_.front(), error);
+  }
+  for (std::deque<std::uint32_t>& queue : pinned_queues_) {
+    for (; !queue.empty(); queue.pop_front()) {
+      fail(queue.front(), error);
+    }
+  }
+}
+
+void ProcessExecutor::check_deadlines() {
+  if (options_.task_timeout_ms <= 0) {
+    return;
+  }
+  const std::int64_t oldest = base::monotonic_ns() - options_.task_timeout_ms * 1'000'000;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    Peer* const peer = peers_[i].get();
+    if (peer == nullptr || peer->state() != Peer::State::kReady || peer->in_flight().empty() ||
+        peer->in_flight().front() == kNoSlot || peer->front_since_ns() > oldest) {
+      continue;
+    }
+    const std::uint32_t slot = peer->in_flight().front();
+    peer->kill();
+    (void)read_frames(static_cast<std::int32_t>(i));
+    // It may have finished just now; otherwise it fails, and the others behind it run again.
+    if (!peer->in_flight().empty() && peer->in_flight().front() == slot) {
+      peer->pop();
+      fail(slot, base::Error(ErrorCode::kDeadlineExceeded,
+                             fmt::format("took longer than the task timeout: timeout={} s",
+                                         static_cast<double>(options_.task_timeout_ms) / 1000))
+                     .with_id("PS0503")
+                     .with_help("give the runner a longer task_timeout (0: none)"));
+    }
+    requeue_in_flight(static_cast<std::int32_t>(i));
+    drop_peer(static_cast<std::int32_t>(i));
+    ++num_replaced_;
+    if (const base::Status started = start_peer(static_cast<std::int32_t>(i));
+        !started.has_value()) {
+      break_off(started.error());
+      return;
+    }
+  }
+}
+
+void ProcessExecutor::check_cancelled() {
+  const core::CancelToken* const token = access_->cancel();
+  const bool is_cancelled = token != nullptr && token->is_cancelled();
+  if (is_cancelled != (cancelled_since_ns_ != 0)) {
+    cancelled_since_ns_ = is_cancelled ? base::monotonic_ns() : 0;
+    for (const auto& peer : peers_) {
+      if (peer != nullptr && is_cancelled) {
+        peer->link().channel().cancel().cancel();
+      } else if (peer != nullptr) {
+        peer->link().channel().cancel().reset();
+      }
+    }
+  }
+  if (!is_cancelled) {
+    return;
+  }
+  fail_queued(cancelled());
+  if (base::monotonic_ns() - cancelled_since_ns_ < options_.cancel_grace_ms * 1'000'000) {
+    return;
+  }
+  // Foreign code that does not look at the flag is ended with its process.
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    if (peers_[i] != nullptr && !peers_[i]->in_flight().empty()) {
+      peers_[i]->kill();
+      (void)read_frames(static_cast<std::int32_t>(i));
+      requeue_in_flight(static_cast<std::int32_t>(i));
+      drop_peer(static_cast<std::int32_t>(i));
+    }
+  }
+  fail_queued(cancelled());
+}
+
+}  // namespace penstock::exec

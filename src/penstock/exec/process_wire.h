@@ -1,0 +1,125 @@
+// The frames between a run and its workers: tasks, completions and values as bytes.
+//
+// Only processes of one machine and one build talk like this, so numbers are in machine order. A
+// reader still believes nothing: a worker may have been killed or may have gone wild.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "penstock/base/result.h"
+#include "penstock/core/value.h"
+#include "penstock/exec/shm_exchange.h"
+
+namespace penstock::exec {
+
+enum class FrameType : std::uint32_t {
+  // run -> worker
+  kTask = 1,    ///< TaskFrame
+  kReplay,      ///< TaskFrame whose outputs nobody wants: rebuilds a node's state
+  kReplayMany,  ///< ReplayMany: the same for calls without inputs; answered when all is done
+  kForget,      ///< SegmentId of a segment that is going
+  kStop,        ///< end cleanly
+  // worker -> run
+  kReady,       ///< the plan is compiled
+  kFailed,      ///< error: cannot start
+  kDone,        ///< DoneFrame
+  kLog,         ///< node, line
+  // both
+  kReturned,    ///< loans given back
+  kIndirect,    ///< a frame that is too long for the ring: type and BufferRef
+};
+
+/// Appends plain numbers and texts to a frame. Owner thread only.
+class WireWriter {
+ public:
+  explicit WireWriter(std::string& out) : out_(out) { out_.clear(); }
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void put(const T& value) {
+    out_.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  void put_text(std::string_view text) {
+    put(static_cast<std::uint32_t>(text.size()));
+    out_.append(text);
+  }
+  void put_error(const base::Error& error);
+  /// Buffers of `value` are lent through `exchange`. Fails for a value that cannot leave the process.
+  base::Status put_value(const core::Value& value, BufferExchange& exchange);
+
+ private:
+  std::string& out_;
+};
+
+/// Reads what WireWriter wrote. After the first read beyond the end all reads give zeros and
+/// is_ok() is false. Owner thread only.
+class WireReader {
+ public:
+  explicit WireReader(std::span<const std::byte> bytes)
+      : rest_(reinterpret_cast<const char*>(bytes.data()), bytes.size()) {}
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  T get() {
+    T value{};
+    if (const std::string_view bytes = take(sizeof value); !bytes.empty()) {
+      std::memcpy(&value, bytes.data(), sizeof value);
+    }
+    return value;
+  }
+  std::string_view get_text() { return take(get<std::uint32_t>()); }
+  base::Error get_error();
+  /// kDataLoss for bytes that are no value.
+  base::Result<core::Value> get_value(BufferExchange& exchange);
+
+  bool is_ok() const { return ok_; }
+  std::size_t num_left() const { return rest_.size(); }
+  /// Success, or kDataLoss when a read went beyond the end.
+  base::Status status() const;
+
+ private:
+  std::string_view take(std::size_t size);
+
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+/// The slot of a completion that answers kReplayMany.
+inline constexpr std::uint32_t kNoSlot = 0xffff'ffff;
+
+/// What a worker needs to run a task besides its inputs.
+struct TaskHead {
+  std::uint32_t slot = 0;  ///< names the task in the run's table; comes back with the completion
+  std::int32_t node = 0;
+  std::int64_t epoch = 0;
+  std::uint64_t seed = 0;
+  std::uint32_t path_length = 0;  ///< int64 sub-epochs that follow
+  std::uint32_t num_inputs = 0;   ///< values that follow the path
+};
+
+/// Calls of a node without inputs, one per root epoch from `first_epoch`; `count` may be 0.
+struct ReplayMany {
+  std::int32_t node = 0;
+  std::uint64_t seed = 0;
+  std::int64_t first_epoch = 0;
+  std::int64_t count = 0;
+};
+
+/// The fixed part of a completion; an error or `num_outputs` values follow.
+struct DoneHead {
+  std::uint32_t slot = 0;
+  std::uint8_t step = 0;
+  bool failed = false;
+  bool called = false;  ///< the operator was entered, so its state may have changed
+  std::uint32_t num_outputs = 0;
+  std::int64_t start_ns = 0;
+  std::int64_t duration_ns = 0;
+};
+
+}  // namespace penstock::exec
