@@ -149,6 +149,11 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "follows. A type is a module path, a dot, and one name: methods of classes are not found.",
      "type: my_package.stpes.load", "type: my_package.steps.load"},
 
+    {"PS0207", "Operator pack cannot be loaded",
+     "Operators such as table.read live in a library of their own, loaded on first use. It is not "
+     "installed, or one of the libraries it needs is missing.",
+     "type: table.read", "pip install 'penstock[table]'"},
+
     {"PS0301", "Missing input", "A required input without a default was not given.",
      "penstock run tube.yaml", "penstock run tube.yaml --input month=3"},
     {"PS0302", "Process input in params",
