@@ -128,6 +128,15 @@ nb::list describe_nodes(const PyPlan& self) {
 /// Runner with the interpreter lock handled: released for the whole call unless nodes that need it
 /// run on this very thread.
 class PyRunner {
+  template <class Call>
+  auto unlocked(Call call) {
+    if (keep_lock_) {
+      return call();
+    }
+    const core::HostUnlock unlock;
+    return call();
+  }
+
  public:
   PyRunner(const PyPlan& plan, const ExecutorChoice& choice, std::uint64_t seed,
            std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight)
@@ -242,15 +251,6 @@ class PyRunner {
     }
   }
 
-  template <class Call>
-  auto unlocked(Call call) {
-    if (keep_lock_) {
-      return call();
-    }
-    const core::HostUnlock unlock;
-    return call();
-  }
-
   core::CancelToken cancel_;
   bool keep_lock_;
   bool busy_ = false;
@@ -269,10 +269,14 @@ void bind_runner(nb::module_& m) {
       .def_prop_ro("has_source", [](const PyPlan& self) { return self.plan->has_source(); })
       .def_prop_ro("noob_id", [](const PyPlan& self) { return self.plan->spec().noob_id; })
       .def_prop_ro("description", [](const PyPlan& self) { return self.plan->spec().description; })
-      .def("to_yaml", [](const PyPlan& self) { return flow::to_yaml(self.plan->spec()); });
+      .def("to_yaml", [](const PyPlan& self) { return value_or_throw(flow::to_yaml(self.plan->spec())); });
 
   m.def("load_plan", &load_plan, nb::arg("source"), nb::arg("is_path"), nb::arg("inputs"),
         nb::arg("name"));
+
+  m.def("check_runner", [](const std::string& name) {
+    value_or_throw(check_runner(name));
+  });
 
   nb::class_<PyRunner>(m, "Runner")
       .def(

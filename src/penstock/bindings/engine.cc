@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "penstock/bindings/py_node.h"
@@ -18,6 +19,19 @@ std::span<const flow::Resolver* const> resolvers() {
   return all;
 }
 
+base::Status check_runner(std::string_view name) {
+  const std::array<std::string, 3> known{"sync", "threads", "processes"};
+  if (std::ranges::find(known, name) != known.end()) {
+    return {};
+  }
+  const std::string nearest = core::nearest_name(name, known);
+  return base::fail(
+      base::Error(base::ErrorCode::kNotFound,
+                  fmt::format("unknown runner '{}'; wanted sync, threads or processes", name))
+          .with_id("PS0902")
+          .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
+}
+
 base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& /*plan*/,
                                                             const ExecutorChoice& choice,
                                                             const core::Value& /*tube_inputs*/) {
@@ -27,13 +41,8 @@ base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& /*
   if (choice.runner == "threads") {
     return std::make_unique<exec::ThreadExecutor>(choice.num_workers);
   }
-  const std::array<std::string, 3> known{"sync", "threads", "processes"};
-  const std::string nearest = core::nearest_name(choice.runner, known);
-  return base::fail(base::Error(base::ErrorCode::kNotFound,
-                                fmt::format("unknown runner '{}'; wanted sync, threads or processes",
-                                            choice.runner))
-                        .with_id("PS0902")
-                        .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
+  PENSTOCK_RETURN_IF_ERROR(check_runner(choice.runner));
+  return base::fail(base::ErrorCode::kUnimplemented, "processes are not built in");
 }
 
 }  // namespace penstock::bindings

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "penstock/core/operator.h"
 #include "penstock/flow/executor.h"
@@ -19,6 +20,9 @@ struct ExecutorChoice {
   std::int32_t num_workers = 0;   ///< 0 = one per core
   double task_timeout_s = 300;    ///< processes
 };
+
+/// Ok for the name of a runner; PS0902 with the nearest name otherwise.
+base::Status check_runner(std::string_view name);
 
 /// The executor of a runner's name; PS0902 for an unknown one.
 base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& plan,
