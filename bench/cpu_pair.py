@@ -63,7 +63,5 @@ def rows(pairs):
     for peer, name, bar in (("sync", "our sync runner", 1.8), ("pool", "ProcessPoolExecutor", 1.0)):
         with harness.python_side("cpu_pair", "processes") as side, harness.python_side("cpu_pair", peer) as other:
             measured = harness.paired(side, other, pairs)
-        made.append(
-            harness.bar_row("two 5 ms Python nodes, processes", measured, scale=1e3, unit="ms", peer_name=name, at_least_ratio=bar)
-        )
+        made.append(harness.bar_row("two 5 ms Python nodes, processes", measured, scale=1e3, unit="ms", peer_name=name, at_least_ratio=bar))
     return made

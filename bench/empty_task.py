@@ -86,8 +86,6 @@ def rows(pairs):
         with harness.python_side("empty_task", ours) as side, harness.python_side("empty_task", peer) as other:
             measured = harness.paired(side, other, pairs)
         made.append(
-            harness.bar_row(
-                what, measured, scale=1e6, unit="us", peer_name="ProcessPoolExecutor", at_most=most, at_least_ratio=ratio
-            )
+            harness.bar_row(what, measured, scale=1e6, unit="us", peer_name="ProcessPoolExecutor", at_most=most, at_least_ratio=ratio)
         )
     return made

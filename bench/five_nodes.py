@@ -104,7 +104,5 @@ def rows(pairs):
     for peer, bar in (("plain", 0.20), ("doit", None), ("hamilton", None)):
         with harness.python_side("five_nodes", "ours") as side, harness.python_side("five_nodes", peer, harness.PEERS) as other:
             measured = harness.paired(side, other, pairs)
-        made.append(
-            harness.bar_row("penstock run, five Python nodes, wall", measured, scale=1, unit="s", peer_name=peer, at_most=bar)
-        )
+        made.append(harness.bar_row("penstock run, five Python nodes, wall", measured, scale=1, unit="s", peer_name=peer, at_most=bar))
     return made

@@ -205,15 +205,20 @@ def first_line(command):
     return (output(command).splitlines() or ["?"])[0]
 
 
+def quantity(value, unit):
+    return "-" if value is None else f"{value:.4g} {unit}"
+
+
 def print_table(rows, stream=sys.stdout):
     header = ("what", "ours", "peer", "ratio (95 %)", "bar", "")
     lines = [header]
     for row in rows:
-        number = lambda value: "-" if value is None else f"{value:.4g} {row.unit}"  # noqa: E731
-        peer = "-" if row.peer is None else f"{number(row.peer)} ({row.peer_name})"
+        peer = "-" if row.peer is None else f"{quantity(row.peer, row.unit)} ({row.peer_name})"
         ratio = "-" if row.ratio is None else f"{row.ratio:.3g}x ({row.ratio_interval[0]:.3g}-{row.ratio_interval[1]:.3g})"
         verdict = {True: "met", False: "MISSED", None: ""}[row.met]
-        lines.append((row.what, number(row.ours), peer, ratio, row.bar, f"{verdict}{'; ' if row.note and verdict else ''}{row.note}"))
+        lines.append(
+            (row.what, quantity(row.ours, row.unit), peer, ratio, row.bar, f"{verdict}{'; ' if row.note and verdict else ''}{row.note}")
+        )
     widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
     for line in lines:
         print(" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip(), file=stream)

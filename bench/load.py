@@ -102,9 +102,7 @@ def rows(pairs):
     for what, function in (("YAML of 8 nodes to a tube, text", "ours"), ("the same from a file", "ours_file")):
         with harness.python_side("load", function) as side, harness.python_side("load", "noob", harness.PEERS) as peer:
             measured = harness.paired(side, peer, pairs)
-        made.append(
-            harness.bar_row(what, measured, scale=1e6, unit="us", peer_name="noob 1003", at_most=200, at_least_ratio=30)
-        )
+        made.append(harness.bar_row(what, measured, scale=1e6, unit="us", peer_name="noob 1003", at_most=200, at_least_ratio=30))
     with harness.python_side("load", "large") as side:
         measured = harness.alone(side, 3, expect=LARGE)
     seconds = measured["ours"]["median"]

@@ -47,7 +47,5 @@ def rows(pairs):
     with harness.python_side("map_gather", "ours") as side, harness.python_side("map_gather", "noob", harness.PEERS) as peer:
         measured = harness.paired(side, peer, pairs)
     return [
-        harness.bar_row(
-            "map of 10,000, two nodes, gathered", measured, scale=1e3, unit="ms", peer_name="noob 1003", at_least_ratio=100
-        )
+        harness.bar_row("map of 10,000, two nodes, gathered", measured, scale=1e3, unit="ms", peer_name="noob 1003", at_least_ratio=100)
     ]

@@ -29,7 +29,5 @@ def rows(pairs):
         with sides[0], sides[1]:
             measured = harness.paired(*sides, pairs)
         what = f"scheduler, {shape}, {threads} thread{'s' * (threads > 1)}, per node"
-        made.append(
-            harness.bar_row(what, measured, scale=1e9, unit="ns", peer_name="oneTBB", at_most=most, at_least_ratio=ratio)
-        )
+        made.append(harness.bar_row(what, measured, scale=1e9, unit="ns", peer_name="oneTBB", at_most=most, at_least_ratio=ratio))
     return made

@@ -2,23 +2,24 @@
 //
 //   scheduler_ours SHAPE THREADS
 //
-// Measured: Runner::process() of a compiled plan, one root epoch per run, per node; each node emits a
-// null, so a value flows along every edge. THREADS 1 is the inline executor, 2 the thread executor.
-// Not measured: compiling the plan (timed apart and written to stderr). Answer: a check run in
-// which each node sums its inputs, against the serial oracle.
+// Measured: Runner::process() of a compiled plan, one root epoch per run, per node; each node emits
+// a null, so a value flows along every edge. THREADS 1 is the inline executor, 2 the thread
+// executor. Not measured: compiling the plan (timed apart and written to stderr). Answer: a check
+// run in which each node sums its inputs, against the serial oracle.
 #include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "protocol.h"
+#include "shapes.h"
+
 #include "penstock/core/operator.h"
 #include "penstock/exec/inline_executor.h"
 #include "penstock/exec/thread_executor.h"
 #include "penstock/flow/plan.h"
 #include "penstock/flow/runner.h"
-#include "protocol.h"
-#include "shapes.h"
 
 namespace {
 
@@ -138,8 +139,7 @@ std::unique_ptr<flow::Runner> make_runner(const Shape& shape, const std::string&
   } else {
     executor = std::make_unique<penstock::exec::ThreadExecutor>(threads);
   }
-  auto runner =
-      std::make_unique<flow::Runner>(plan, std::move(executor), flow::RunnerOptions{});
+  auto runner = std::make_unique<flow::Runner>(plan, std::move(executor), flow::RunnerOptions{});
   if (!runner->init()) {
     std::cerr << "scheduler_ours: the runner does not start\n";
     std::exit(1);

@@ -5,10 +5,6 @@
 // A continue_node per node, edges made once, the graph run again for each sample (which is how
 // oneTBB documents dependency graphs). Measured: put to the sources until wait_for_all returns.
 // Not measured: building the graph. Answer: a check run in which each node sums its inputs.
-#include <oneapi/tbb/flow_graph.h>
-#include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/task_arena.h>
-
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -17,6 +13,9 @@
 
 #include "protocol.h"
 #include "shapes.h"
+#include <oneapi/tbb/flow_graph.h>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
 
 namespace {
 
@@ -31,8 +30,8 @@ template <class Body>
 struct FlowGraph {
   FlowGraph(const Shape& shape, Body body) {
     for (std::int32_t i = 0; i < shape.num_nodes(); ++i) {
-      nodes.push_back(std::make_unique<Node>(
-          graph, [body, i](const oneapi::tbb::flow::continue_msg& message) {
+      nodes.push_back(
+          std::make_unique<Node>(graph, [body, i](const oneapi::tbb::flow::continue_msg& message) {
             body(i);
             return message;
           }));

@@ -91,9 +91,7 @@ def rows(pairs):
     for what, function in (("6-node tube, per node and epoch", "ours"), ("the same by run(n)", "ours_run")):
         with harness.python_side("six_nodes", function) as side, harness.python_side("six_nodes", "noob", harness.PEERS) as peer:
             measured = harness.paired(side, peer, pairs)
-        made.append(
-            harness.bar_row(what, measured, scale=1e6, unit="us", peer_name="noob 1003", at_most=0.5, at_least_ratio=100)
-        )
+        made.append(harness.bar_row(what, measured, scale=1e6, unit="us", peer_name="noob 1003", at_most=0.5, at_least_ratio=100))
         with harness.python_side("six_nodes", function) as side, harness.python_side("six_nodes", "loop") as peer:
             measured = harness.paired(side, peer, pairs)
         # <= 4x the loop is a ratio loop / ours of at least 1/4

@@ -115,9 +115,8 @@ def rows(pairs):
     with harness.python_side("start", "import_ours") as side, harness.python_side("start", "bare") as other:
         measured = harness.paired(side, other, pairs)
     over = measured["ours"]["median"] - measured["peer"]["median"]
-    made.append(
-        harness.Row("import penstock over bare Python, CPU", "s", over, "<= 0.06 s", over <= 0.06, "bare Python", measured["peer"]["median"], detail=measured)
-    )
+    what, bare_seconds = "import penstock over bare Python, CPU", measured["peer"]["median"]
+    made.append(harness.Row(what, "s", over, "<= 0.06 s", over <= 0.06, "bare Python", bare_seconds, detail=measured))
     for peer in ("import_hamilton", "import_dask", "import_noob"):
         with harness.python_side("start", peer, harness.PEERS) as side, harness.python_side("start", "bare", harness.PEERS) as other:
             measured = harness.paired(side, other, pairs)

@@ -62,12 +62,14 @@ def test_return_has_no_event_and_unconsumed_signals_have():
 
 
 def test_required_absent_skips_and_optional_absent_is_left_out():
-    oracle = make({
-        "s": {"type": "two_signals"},
-        "must": {"type": "add_one", "depends": [{"value": "s.second"}]},
-        "may": {"type": "optional_pair", "depends": [{"left": "s.first"}, {"right": "s.second"}]},
-        "r": {"type": "return", "depends": [{"must": "must.value"}, {"may": "may.pair"}]},
-    })
+    oracle = make(
+        {
+            "s": {"type": "two_signals"},
+            "must": {"type": "add_one", "depends": [{"value": "s.second"}]},
+            "may": {"type": "optional_pair", "depends": [{"left": "s.first"}, {"right": "s.second"}]},
+            "r": {"type": "return", "depends": [{"must": "must.value"}, {"may": "may.pair"}]},
+        }
+    )
     oracle.run(1)
     record = oracle.process()
     assert events(record, "must") == []
@@ -76,10 +78,12 @@ def test_required_absent_skips_and_optional_absent_is_left_out():
 
 
 def test_positional_edge_to_an_optional_slot_is_required():
-    oracle = make({
-        "s": {"type": "two_signals"},
-        "may": {"type": "optional_pair", "depends": ["s.first", "s.second"]},
-    })
+    oracle = make(
+        {
+            "s": {"type": "two_signals"},
+            "may": {"type": "optional_pair", "depends": ["s.first", "s.second"]},
+        }
+    )
     oracle.run(1)
     assert events(oracle.process(), "may") == []
 
@@ -206,10 +210,12 @@ def test_gather_counts_across_epochs():
         "r": {"type": "return", "depends": "g.value"},
     }
     assert results(make(root), 5) == [ABSENT, [0, 1], ABSENT, [2, 3], ABSENT]
-    mapped = nested({
-        "g": {"type": "gather", "params": {"n": 3}, "depends": "i.value"},
-        "r": {"type": "return", "depends": "g.value"},
-    })
+    mapped = nested(
+        {
+            "g": {"type": "gather", "params": {"n": 3}, "depends": "i.value"},
+            "r": {"type": "return", "depends": "g.value"},
+        }
+    )
     first, second = make(mapped).run(2)  # held: [2, 3], + [], then + [] + [13] emits, + [23, 24]
     assert first.result == [] and events(first, "g") == []
     assert events(second, "g") == [("value", (("o", 1),), [2, 3, 13])]

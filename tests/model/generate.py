@@ -297,13 +297,10 @@ def bundle(cases):
                 spec["depends"] = renamed(seed, depends)
             elif depends:
                 spec["depends"] = [
-                    renamed(seed, item) if isinstance(item, str) else {k: renamed(seed, v) for k, v in item.items()}
-                    for item in depends
+                    renamed(seed, item) if isinstance(item, str) else {k: renamed(seed, v) for k, v in item.items()} for item in depends
                 ]
             if "params" in spec:
-                spec["params"] = {
-                    key: renamed(seed, value) if isinstance(value, str) else value for key, value in spec["params"].items()
-                }
+                spec["params"] = {key: renamed(seed, value) if isinstance(value, str) else value for key, value in spec["params"].items()}
             nodes[f"s{seed}_{id_}"] = spec
     tube = {"noob_id": f"bundle-{cases[0].seed}", "input": inputs, "nodes": nodes}
     return Case(cases[0].seed, tube, tube_inputs, process_inputs, max(case.epochs for case in cases))

@@ -105,7 +105,7 @@ class Oracle:
             elif edge.required:
                 return
         if node.kind == "return":
-            if found or not node.edges:
+            if found:
                 record.result = shape(node, found)
         elif node.kind == "map":
             self.run_map(node, path, found)
