@@ -246,14 +246,17 @@ void Encoder::write_links(std::span<const std::byte> data) {
   }
 }
 
-base::Status Encoder::finish(const BlockSink& sink, int num_threads) {
-  std::vector<Digest> digests(blocks_.size());
-  hash_blocks(blocks_, digests, num_threads);
+void Encoder::link(int num_threads) {
+  digests_.resize(blocks_.size());
+  hash_blocks(blocks_, digests_, num_threads);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    std::memcpy(out_.at_offset(digest_offsets_[i]), digests[i].bytes.data(), kDigestBytes);
-    if (sink) {
-      PENSTOCK_RETURN_IF_ERROR(sink(digests[i], blocks_[i]));
-    }
+    std::memcpy(out_.at_offset(digest_offsets_[i]), digests_[i].bytes.data(), kDigestBytes);
+  }
+}
+
+base::Status Encoder::deliver(const BlockSink& sink) const {
+  for (std::size_t i = 0; sink && i < blocks_.size(); ++i) {
+    PENSTOCK_RETURN_IF_ERROR(sink(digests_[i], blocks_[i]));
   }
   return {};
 }

@@ -16,7 +16,7 @@
 namespace penstock::core {
 
 /// Writes Values as CBOR. Buffers above the limit are not copied: the canonical mode leaves room
-/// for their links and hashes them all, in parallel, in finish(); the transport mode refers to them
+/// for their links and hashes them all, in parallel, in link(); the transport mode refers to them
 /// by index. Owner thread only; one message per object.
 class Encoder {
  public:
@@ -39,9 +39,12 @@ class Encoder {
   bool fail(base::Error error);
   const base::Error& error() const { return error_.front(); }
 
-  /// Canonical mode, after the last write(): fills the links in and hands the blocks to `sink`.
-  base::Status finish(const BlockSink& sink, int num_threads);
+  // Canonical mode, after the last write(): first link(), then deliver() where blocks are wanted.
   bool has_links() const { return !blocks_.empty(); }
+  /// Hashes the linked blocks and fills the links in. Needs no lock of the host language.
+  void link(int num_threads);
+  /// Hands the linked blocks to `sink`, in order.
+  base::Status deliver(const BlockSink& sink) const;
 
   // Transport mode: the buffers referred to, in order.
   std::vector<std::shared_ptr<const Buffer>>& owners() { return owners_; }
@@ -59,6 +62,7 @@ class Encoder {
   std::vector<std::span<const std::byte>> buffers_;  ///< transport
   std::vector<std::span<const std::byte>> blocks_;   ///< canonical: raw blocks, and
   std::vector<std::size_t> digest_offsets_;          ///< where their digests belong in `out_`
+  std::vector<Digest> digests_;
   std::vector<base::Error> error_;                   ///< The first failure; at most one.
 };
 

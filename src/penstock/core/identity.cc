@@ -14,7 +14,8 @@ base::Status write_canonical(const Value& value, const BlockSink& sink, int num_
   if (!encoder.write(value)) {
     return base::fail(encoder.error());
   }
-  return encoder.finish(sink, num_threads);
+  encoder.link(num_threads);
+  return encoder.deliver(sink);
 }
 
 base::Result<Value> read_all(CborReader& in, Decoder decoder) {
