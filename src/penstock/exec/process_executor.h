@@ -100,6 +100,7 @@ class ProcessExecutor final : public flow::Executor {
   const flow::TaskAccess* access_ = nullptr;  ///< between start() and stop()
   PeerSetup setup_;
   std::vector<std::unique_ptr<Peer>> peers_;  ///< null: to be started when it is needed
+  CopyCache copies_;  ///< shared by all workers' exchanges
   std::optional<Placement> placement_;
   History history_;
   std::optional<base::Error> broken_;         ///< no worker can be had any more

@@ -26,6 +26,8 @@ using base::ErrorCode;
 constexpr std::int64_t kStopGraceNs = 500'000'000;
 constexpr std::int64_t kTermGraceNs = 300'000'000;
 constexpr std::int64_t kPollNs = 50'000'000;
+// Copies of buffers that are sent to many tasks, kept while the run is busy.
+constexpr std::int64_t kCopyBytes = 512LL << 20;
 
 std::int32_t usable_cores() {
   cpu_set_t set;
@@ -57,6 +59,7 @@ base::Result<UniqueFd> as_memfd(const std::string& bytes) {
 
 ProcessExecutor::ProcessExecutor(ProcessOptions options)
     : options_(std::move(options)),
+      copies_(kCopyBytes),
       history_(options_.history_limit_bytes),
       num_cores_(usable_cores()) {
   if (options_.num_workers <= 0) {
@@ -109,6 +112,7 @@ base::Status ProcessExecutor::prepare() {
 
 base::Status ProcessExecutor::start_peer(std::int32_t worker) {
   PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<Peer> peer, Peer::start(setup_, worker + 1));
+  peer->link().exchange().set_copies(&copies_);
   // What lived in a worker before this one, or before the run was stopped.
   for (const std::int32_t node : placement_->pinned_nodes(worker)) {
     const std::string& id = access_->plan().nodes()[static_cast<std::size_t>(node)].id;
@@ -198,6 +202,7 @@ void ProcessExecutor::stop() {
       (void)read_frames(static_cast<std::int32_t>(i));
     }
   }
+  copies_.clear();
   peers_.clear();
   pinned_queues_.clear();
   shared_queue_.clear();

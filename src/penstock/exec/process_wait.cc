@@ -28,6 +28,9 @@ base::Status ProcessExecutor::wait(std::vector<flow::Completion>& out, std::int3
       out.insert(out.end(), std::make_move_iterator(finished_.begin()),
                  std::make_move_iterator(finished_.end()));
       finished_.clear();
+      if (free_slots_.size() == slots_.size()) {
+        copies_.clear();
+      }
       return {};
     }
     if (now >= deadline) {

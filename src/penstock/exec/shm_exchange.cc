@@ -65,7 +65,13 @@ base::Result<BufferRef> BufferExchange::lend(const std::shared_ptr<const core::B
   const std::byte* data = bytes.data();
   std::shared_ptr<const Segment> segment = SegmentTable::instance().find(data, size);
   if (segment == nullptr) {
-    PENSTOCK_ASSIGN_OR_RETURN(kept, SharedArena::instance().copy(bytes));
+    kept = copies_ == nullptr ? nullptr : copies_->find(bytes);
+    if (kept == nullptr) {
+      PENSTOCK_ASSIGN_OR_RETURN(kept, SharedArena::instance().copy(bytes));
+      if (copies_ != nullptr) {
+        copies_->add(owner, bytes, kept);
+      }
+    }
     data = kept->data();
     segment = SegmentTable::instance().find(data, size);
   }

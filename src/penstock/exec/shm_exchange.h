@@ -16,6 +16,7 @@
 #include "penstock/base/result.h"
 #include "penstock/core/tensor.h"
 #include "penstock/exec/channel_socket.h"
+#include "penstock/exec/shm_copies.h"
 #include "penstock/exec/shm_segment.h"
 
 namespace penstock::exec {
@@ -49,6 +50,8 @@ class BufferExchange {
  public:
   /// `socket` outlives this.
   explicit BufferExchange(ChannelSocket* socket);
+  /// Copies into the arena are looked up here first; outlives this.
+  void set_copies(CopyCache* copies) { copies_ = copies; }
   ~BufferExchange();
   BufferExchange(const BufferExchange&) = delete;
   BufferExchange& operator=(const BufferExchange&) = delete;
@@ -82,6 +85,7 @@ class BufferExchange {
   base::Result<std::shared_ptr<const Segment>> find_received(SegmentId id);
 
   ChannelSocket* const socket_;
+  CopyCache* copies_ = nullptr;  ///< null: every foreign buffer is copied anew
   const std::shared_ptr<ReturnedLoans> returned_;
   std::unordered_set<SegmentId> sent_;
   std::unordered_map<SegmentId, std::shared_ptr<const Segment>> received_;
