@@ -94,4 +94,4 @@ def _load(source: str | os.PathLike | dict, inputs: dict[str, Any]) -> Tube:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtraInputWarning)
-        return Tube.load(source, **inputs)
+        return Tube.load(source, inputs=inputs)

@@ -25,7 +25,9 @@ class Tube:
         self._inputs = inputs
 
     @classmethod
-    def load(cls, source: str | os.PathLike | dict, **inputs: Any) -> Tube:
+    def load(
+        cls, source: str | os.PathLike | dict, *, inputs: dict[str, Any] | None = None
+    ) -> Tube:
         """Load a tube.
 
         Parameters
@@ -33,8 +35,8 @@ class Tube:
         source : path, YAML text or dict
             A path to a file, YAML text (anything with a newline or a colon), or a dict of the same
             form with JSON-like values.
-        **inputs
-            Values of the tube-scoped inputs. Unknown names are ignored with
+        inputs : dict, optional
+            Values of the tube-scoped inputs, by name. Unknown names are ignored with
             :class:`penstock.ExtraInputWarning`.
 
         Raises
@@ -42,6 +44,7 @@ class Tube:
         penstock.LoadError
             Everything that is wrong with the file, at once; ``error.diagnostics`` has it as data.
         """
+        inputs = dict(inputs or {})
         name = "<text>"
         is_path = False
         if isinstance(source, dict):
@@ -65,7 +68,7 @@ class Tube:
         plan = _core.load_plan(text, is_path, inputs, name)
         declared = {name for name, scope, _ in plan.inputs if scope == "tube"}
         _warn_about_extra(inputs, declared, "the tube's tube-scoped inputs")
-        return cls(plan, text, is_path, dict(inputs))
+        return cls(plan, text, is_path, inputs)
 
     @property
     def id(self) -> str:

@@ -9,6 +9,6 @@ NB_MODULE(_core, m) {
   namespace b = penstock::bindings;
   b::install_python_bridge();
   m.def("set_no_event", [](nanobind::object sentinel) { b::set_no_event(sentinel.ptr()); });
-  // b::bind_codec(m);
+  b::bind_codec(m);
   b::bind_runner(m);
 }

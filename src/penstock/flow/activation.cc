@@ -5,8 +5,8 @@
 
 namespace penstock::flow {
 
-ActivationPool::ActivationPool(const Plan& plan, std::vector<std::int32_t> turns_below)
-    : plan_(plan), turns_below_(std::move(turns_below)), free_(plan.regions().size()) {}
+ActivationPool::ActivationPool(const Plan& plan, std::vector<ExpansionSizes> sizes)
+    : plan_(plan), sizes_(std::move(sizes)), free_(plan.regions().size()) {}
 
 Slab* ActivationPool::take(std::int32_t region_index, std::int32_t count, Activation* parent,
                            std::int64_t epoch) {
@@ -31,9 +31,10 @@ Slab* ActivationPool::take(std::int32_t region_index, std::int32_t count, Activa
   const auto num_nodes = static_cast<std::size_t>(region.num_nodes);
   const auto num_signals = static_cast<std::size_t>(region.num_signals);
   const std::size_t num_children = region.children.size();
-  std::size_t turns = 0;
+  std::size_t turns = 0, pending = 0;
   for (const std::int32_t child : region.children) {
-    turns += static_cast<std::size_t>(turns_below_[static_cast<std::size_t>(child)]);
+    turns += static_cast<std::size_t>(sizes_[static_cast<std::size_t>(child)].turns);
+    pending += static_cast<std::size_t>(sizes_[static_cast<std::size_t>(child)].pending);
   }
   if (slab->capacity < count) {
     slab->capacity = count == 1 ? 1 : static_cast<std::int32_t>(std::bit_ceil(static_cast<std::uint32_t>(count)));
@@ -43,6 +44,7 @@ Slab* ActivationPool::take(std::int32_t region_index, std::int32_t count, Activa
     slab->values.resize(capacity * num_signals);
     slab->expansions.resize(capacity * num_children);
     slab->turns.resize(capacity * turns);
+    slab->pending.resize(capacity * pending);
   }
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
     Activation& a = slab->activations[i];
@@ -56,12 +58,13 @@ Slab* ActivationPool::take(std::int32_t region_index, std::int32_t count, Activa
     a.index = static_cast<std::int32_t>(i);
     a.failed = false;
     std::uint8_t* turn = slab->turns.data() + i * turns;
+    std::int32_t* waiting = slab->pending.data() + i * pending;
     for (std::size_t c = 0; c < num_children; ++c) {
-      const auto below = static_cast<std::size_t>(
-          turns_below_[static_cast<std::size_t>(region.children[c])]);
-      a.expansions[c] = {nullptr, nullptr, turn, 0, 0, Expansion::State::kWaiting};
-      std::fill_n(turn, below, std::uint8_t{0});
-      turn += below;
+      const ExpansionSizes& sizes = sizes_[static_cast<std::size_t>(region.children[c])];
+      a.expansions[c] = {nullptr, nullptr, turn, waiting, 0, 0, Expansion::State::kWaiting};
+      std::fill_n(turn, sizes.turns, std::uint8_t{0});
+      turn += sizes.turns;
+      waiting += sizes.pending;
     }
   }
   return slab;

@@ -39,7 +39,8 @@ struct Expansion {
 
   Slab* slab;
   Activation* children;
-  std::uint8_t* turns;  ///< per stateful node below: its turn came while this was waiting
+  std::uint8_t* turns;    ///< per stateful node below: its turn came while this was waiting
+  std::int32_t* pending;  ///< per collected signal below: children where it is not resolved
   std::int32_t count;
   std::int32_t open;    ///< children not yet closed
   State state;
@@ -53,13 +54,20 @@ struct Slab {
   std::vector<core::Value> values;
   std::vector<Expansion> expansions;
   std::vector<std::uint8_t> turns;
+  std::vector<std::int32_t> pending;
+};
+
+/// Sizes of the arrays an Expansion of a region carries.
+struct ExpansionSizes {
+  std::int32_t turns = 0;    ///< stateful nodes in the region or deeper
+  std::int32_t pending = 0;  ///< signals collected from the region or from deeper
 };
 
 /// Hands out slabs by region and takes them back.
 class ActivationPool {
  public:
-  /// `turns_below`: per region, how many stateful nodes lie in it or deeper.
-  ActivationPool(const Plan& plan, std::vector<std::int32_t> turns_below);
+  /// `sizes`: by region.
+  ActivationPool(const Plan& plan, std::vector<ExpansionSizes> sizes);
 
   /// `count` activations of `region` under `parent` (null: a root epoch), values absent, expansions
   /// waiting, `remaining` uninitialised, `open` not set.
@@ -70,7 +78,7 @@ class ActivationPool {
 
  private:
   const Plan& plan_;
-  std::vector<std::int32_t> turns_below_;
+  std::vector<ExpansionSizes> sizes_;
   std::vector<std::unique_ptr<Slab>> owned_;
   std::vector<std::vector<Slab*>> free_;  ///< by region
 };

@@ -64,10 +64,8 @@ void load(std::string_view name, Pack& pack) {
     pack.error = missing(name, fmt::format("{} has no penstock_register_pack", path.string()));
     return;
   }
-  base::Status status;
-  entry(pack.registry, status);
-  if (!status.has_value()) {
-    pack.error = status.error();
+  if (const char* const reason = entry(&pack.registry); reason != nullptr) {
+    pack.error = missing(name, reason);
     return;
   }
   pack.loaded = true;

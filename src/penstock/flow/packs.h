@@ -15,8 +15,9 @@
 
 namespace penstock::flow {
 
-/// Registers all operators of a pack. C linkage; must not throw.
-using PackEntry = void (*)(core::Registry& registry, base::Status& status);
+/// Registers all operators of a pack. C linkage; must not throw. Null when all went well, else why
+/// not; the text lives until the next call on this thread.
+using PackEntry = const char* (*)(core::Registry* registry);
 
 /// Names of the packs of this version: the part of a type before the first dot.
 std::span<const std::string_view> pack_names();

@@ -55,11 +55,11 @@ struct InEdge {
   std::int32_t signal = kNone;  ///< global signal index; kNone = port not connected
   std::int32_t up = 0;          ///< regions between consumer and producer (broadcast downwards)
   bool required = true;
-  bool collects = false;        ///< the producer lies in a deeper region; `map` closes it
+  bool collects = false;        ///< the producer lies in a deeper region, below `map`
   std::int32_t map = kNone;     ///< collecting edge: the map node (in the consumer's region)
 };
 
-/// Who waits for a signal (or, collecting, for a map to close).
+/// Who waits for a signal.
 struct Consumer {
   std::int32_t node = kNone;
   bool required = true;
@@ -147,8 +147,6 @@ class Plan {
   /// By signal: consumers in the same region / in deeper regions (broadcast).
   const Rows<Consumer>& local_consumers() const { return local_consumers_; }
   const Rows<Consumer>& remote_consumers() const { return remote_consumers_; }
-  /// By region: consumers that collect from it or from below, closed by the region's map.
-  const Rows<Consumer>& collectors() const { return collectors_; }
   std::span<const PlanInput> inputs() const { return inputs_; }
   /// The virtual node that owns the input signals; always node 0.
   static constexpr std::int32_t kInputNode = 0;
@@ -176,7 +174,7 @@ class Plan {
   std::vector<std::int32_t> signal_producer_;
   std::vector<PlanInput> inputs_;
   std::vector<core::Value> tube_values_;
-  Rows<Consumer> local_consumers_, remote_consumers_, collectors_;
+  Rows<Consumer> local_consumers_, remote_consumers_;
   std::int32_t return_node_ = kNone;
   bool has_source_ = false, needs_host_ = false;
   core::Digest digest_;

@@ -161,16 +161,14 @@ void PlanBuilder::lay_out_edges(std::span<const std::int32_t> order,
 
 void PlanBuilder::lay_out_consumers() {
   Plan& plan = *plan_;
-  std::vector<std::pair<std::int32_t, Consumer>> local, remote, collecting;
+  std::vector<std::pair<std::int32_t, Consumer>> local, remote;
   for (std::size_t i = 0; i < plan.nodes_.size(); ++i) {
     for (const InEdge& edge : plan.in_edges(plan.nodes_[i])) {
-      if (edge.signal == kNone) {
-        continue;
+      if (edge.signal == kNone || edge.collects) {
+        continue;  // collecting edges wait for many instances: the scheduler counts those
       }
       const Consumer consumer{static_cast<std::int32_t>(i), edge.required};
-      if (edge.collects) {
-        collecting.emplace_back(plan.nodes_[static_cast<std::size_t>(edge.map)].child, consumer);
-      } else if (edge.up > 0) {
+      if (edge.up > 0) {
         remote.emplace_back(edge.signal, consumer);
       } else {
         local.emplace_back(edge.signal, consumer);
@@ -179,7 +177,6 @@ void PlanBuilder::lay_out_consumers() {
   }
   plan.local_consumers_ = to_rows<Consumer>(plan.signal_names_.size(), local);
   plan.remote_consumers_ = to_rows<Consumer>(plan.signal_names_.size(), remote);
-  plan.collectors_ = to_rows<Consumer>(plan.regions_.size(), collecting);
 }
 
 void PlanBuilder::hash_nodes() {

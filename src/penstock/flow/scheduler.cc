@@ -64,7 +64,7 @@ void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) 
       }
     }
   }
-  if (hot.has_remote || hot.turn != kNone || hot.child != kNone) [[unlikely]] {
+  if (hot.has_remote || hot.is_collected || hot.turn != kNone || hot.child != kNone) [[unlikely]] {
     finish_slow(activation, node, skipped);
   }
   if (--activation->open == 0) {
@@ -77,6 +77,14 @@ void Scheduler::finish_slow(Activation* activation, std::int32_t node, bool skip
   if (hot.has_remote) {
     for (std::int32_t s = hot.first_signal; s < hot.first_signal + hot.num_signals; ++s) {
       finish_remote(activation, s, !activation->values[s - hot.signal_base].is_absent());
+    }
+  }
+  if (hot.is_collected) {
+    for (std::int32_t s = hot.first_signal; s < hot.first_signal + hot.num_signals; ++s) {
+      for (const std::int32_t entry : collected_signals_[static_cast<std::size_t>(s)]) {
+        const Collected& collected = collected_[static_cast<std::size_t>(entry)];
+        collected_below(collected, activation, collected.path.size() - 1);
+      }
     }
   }
   if (hot.child != kNone && skipped) {
@@ -139,14 +147,47 @@ void Scheduler::close_expansion(Activation* activation, std::int32_t child_regio
   Expansion& expansion = activation->expansions[region.ordinal];
   const bool was_waiting = expansion.state == Expansion::State::kWaiting;
   expansion.state = ran ? Expansion::State::kRan : Expansion::State::kNotRan;
-  if (was_waiting) {
+  if (was_waiting) {  // no element was ever there
     release_turns(activation, child_region);
-  }
-  for (const Consumer& consumer : plan_.collectors()[child_region]) {
-    resolve_edge(activation, consumer.node, !ran && consumer.required);
+    collect_nothing(activation, child_region, ran);
   }
   if (--activation->open == 0) {
     close(activation);
+  }
+}
+
+// The map of `child_region` gave no elements: whoever collects from there or from below waits no
+// more. An inner map that gave none adds nothing; the outermost one decides whether it "has run".
+void Scheduler::collect_nothing(Activation* activation, std::int32_t child_region, bool ran) {
+  for (const std::int32_t index : collected_below_[static_cast<std::size_t>(child_region)]) {
+    const Collected& entry = collected_[static_cast<std::size_t>(index)];
+    if (entry.path.front() == child_region) {
+      for (const Consumer& consumer : entry.consumers) {
+        resolve_edge(activation, consumer.node, !ran && consumer.required);
+      }
+      continue;
+    }
+    const auto level = static_cast<std::size_t>(std::ranges::find(entry.path, child_region) - entry.path.begin());
+    collected_below(entry, activation, level - 1);
+  }
+}
+
+// The signal is resolved in all epochs below `activation`, which lies in entry.path[level].
+void Scheduler::collected_below(const Collected& entry, Activation* activation, std::size_t level) {
+  while (true) {
+    const Region& region = plan_.regions()[static_cast<std::size_t>(entry.path[level])];
+    Expansion& expansion = activation->parent->expansions[region.ordinal];
+    if (--expansion.pending[entry.slots[level]] > 0) {
+      return;
+    }
+    activation = activation->parent;
+    if (level == 0) {
+      for (const Consumer& consumer : entry.consumers) {
+        resolve_edge(activation, consumer.node, false);
+      }
+      return;
+    }
+    --level;
   }
 }
 
@@ -162,6 +203,7 @@ void Scheduler::complete_map(const Task& task, std::vector<core::Value> elements
     expansion.children = expansion.slab->activations.data();
     expansion.count = expansion.open = count;
     expansion.state = Expansion::State::kOpen;
+    std::fill_n(expansion.pending, collected_below_[static_cast<std::size_t>(hot.child)].size(), count);
     activation->values[hot.first_signal - hot.signal_base] = core::Value::integer(count);
 
     // Edges from above are the same for all elements: resolve those that can be, once.
@@ -192,6 +234,14 @@ void Scheduler::complete_map(const Task& task, std::vector<core::Value> elements
       Activation& child = expansion.children[i];
       child.values[0] = std::move(elements[static_cast<std::size_t>(i)]);
       start(&child, scratch_);
+    }
+    // The element itself is resolved wherever it is collected.
+    for (const std::int32_t index :
+         collected_signals_[static_cast<std::size_t>(region.first_signal)]) {
+      const Collected& entry = collected_[static_cast<std::size_t>(index)];
+      for (std::int32_t i = 0; i < count; ++i) {
+        collected_below(entry, &expansion.children[i], entry.path.size() - 1);
+      }
     }
     release_turns(activation, hot.child);
     finish(activation, task.node, false);

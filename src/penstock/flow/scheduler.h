@@ -112,7 +112,16 @@ class Scheduler {
     std::int32_t turn;          ///< ordinal among stateful nodes, or kNone
     std::int32_t child;         ///< a map's region, or kNone
     std::uint16_t num_signals;
-    bool has_remote;
+    bool has_remote;                ///< a signal is read in a deeper region
+    bool is_collected;              ///< a signal is collected in a region further out
+  };
+  /// A signal that consumers further out collect: they wait until it is resolved in every epoch
+  /// of the region `path.front()` opens.
+  struct Collected {
+    std::int32_t signal;
+    std::vector<std::int32_t> path;   ///< regions from the closing map's to the signal's
+    std::vector<std::int32_t> slots;  ///< per path entry: index among the signals collected there
+    std::vector<Consumer> consumers;
   };
   struct RemoteEdge {
     std::int32_t local_node, signal, up;
@@ -128,6 +137,7 @@ class Scheduler {
   void build_hot_nodes();
   void build_templates();
   void build_stateful();
+  void build_collected();
   void push(Activation* activation, std::int32_t node);
   void grow_ring();
   void shuffle_head();
@@ -139,6 +149,8 @@ class Scheduler {
   void drain_skips();
   void close(Activation* activation);
   void close_expansion(Activation* activation, std::int32_t child_region, bool ran);
+  void collect_nothing(Activation* activation, std::int32_t child_region, bool ran);
+  void collected_below(const Collected& entry, Activation* activation, std::size_t level);
   void start(Activation* activation, std::span<const std::uint32_t> remaining);
   void pass_turn(std::int32_t stateful, Activation* activation, bool done);
   void release_turns(Activation* activation, std::int32_t child_region);
@@ -152,6 +164,9 @@ class Scheduler {
   std::vector<std::uint32_t> consumers_;        ///< local node << 1 | required
   std::vector<std::vector<RemoteEdge>> remote_edges_;  ///< per region: edges from above
   std::vector<std::vector<std::int32_t>> stateful_below_;
+  std::vector<Collected> collected_;
+  std::vector<std::vector<std::int32_t>> collected_below_;    ///< per region: entries whose path has it
+  std::vector<std::vector<std::int32_t>> collected_signals_;  ///< per signal: its entries
   // Changes when a source ends.
   std::vector<std::vector<std::uint32_t>> templates_;  ///< per region: countdowns at the start
   std::vector<bool> exhausted_;

@@ -10,6 +10,8 @@ Scheduler::Scheduler(const Plan& plan, std::optional<std::uint64_t> shuffle)
       hot_(plan.nodes().size()),
       remote_edges_(plan.regions().size()),
       stateful_below_(plan.regions().size()),
+      collected_below_(plan.regions().size()),
+      collected_signals_(plan.signal_names().size()),
       templates_(plan.regions().size()),
       exhausted_(plan.nodes().size(), false),
       ring_(1024),
@@ -19,13 +21,15 @@ Scheduler::Scheduler(const Plan& plan, std::optional<std::uint64_t> shuffle)
     random_.emplace(*shuffle);
   }
   build_stateful();
+  build_collected();
   build_hot_nodes();
   build_templates();
-  std::vector<std::int32_t> below;
-  for (const auto& list : stateful_below_) {
-    below.push_back(static_cast<std::int32_t>(list.size()));
+  std::vector<ExpansionSizes> sizes;
+  for (std::size_t r = 0; r < plan.regions().size(); ++r) {
+    sizes.push_back({.turns = static_cast<std::int32_t>(stateful_below_[r].size()),
+                     .pending = static_cast<std::int32_t>(collected_below_[r].size())});
   }
-  pool_.emplace(plan, std::move(below));
+  pool_.emplace(plan, std::move(sizes));
   update_finished();
   finished_ = false;  // disabled nodes alone never end a run
 }
@@ -52,6 +56,43 @@ void Scheduler::build_stateful() {
   }
 }
 
+void Scheduler::build_collected() {
+  for (std::size_t i = 0; i < plan_.nodes().size(); ++i) {
+    for (const InEdge& edge : plan_.in_edges(plan_.nodes()[i])) {
+      if (edge.signal == kNone || !edge.collects) {
+        continue;
+      }
+      const std::int32_t closing = plan_.nodes()[static_cast<std::size_t>(edge.map)].child;
+      const Consumer consumer{static_cast<std::int32_t>(i), edge.required};
+      auto& entries = collected_signals_[static_cast<std::size_t>(edge.signal)];
+      const auto same = std::ranges::find_if(entries, [&](std::int32_t entry) {
+        return collected_[static_cast<std::size_t>(entry)].path.front() == closing;
+      });
+      if (same != entries.end()) {
+        collected_[static_cast<std::size_t>(*same)].consumers.push_back(consumer);
+        continue;
+      }
+      const auto index = static_cast<std::int32_t>(collected_.size());
+      Collected entry{.signal = edge.signal, .path = {}, .slots = {}, .consumers = {consumer}};
+      std::int32_t region = plan_.signal_region(edge.signal);
+      while (true) {
+        auto& below = collected_below_[static_cast<std::size_t>(region)];
+        entry.path.push_back(region);
+        entry.slots.push_back(static_cast<std::int32_t>(below.size()));
+        below.push_back(index);
+        if (region == closing) {
+          break;
+        }
+        region = plan_.regions()[static_cast<std::size_t>(region)].parent;
+      }
+      std::ranges::reverse(entry.path);
+      std::ranges::reverse(entry.slots);
+      collected_.push_back(std::move(entry));
+      entries.push_back(index);
+    }
+  }
+}
+
 void Scheduler::build_hot_nodes() {
   const auto num_signals = static_cast<std::int32_t>(plan_.signal_names().size());
   for (std::size_t i = 0; i < plan_.nodes().size(); ++i) {
@@ -63,9 +104,10 @@ void Scheduler::build_hot_nodes() {
     hot.signal_base = region.first_signal;
     hot.child = node.child;
     hot.num_signals = static_cast<std::uint16_t>(node.num_signals);
-    hot.has_remote = false;
+    hot.has_remote = hot.is_collected = false;
     for (std::int32_t s = node.first_signal; s < node.first_signal + node.num_signals; ++s) {
       hot.has_remote |= !plan_.remote_consumers()[s].empty();
+      hot.is_collected |= !collected_signals_[static_cast<std::size_t>(s)].empty();
     }
   }
   consumer_begin_.push_back(0);

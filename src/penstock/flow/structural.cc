@@ -83,7 +83,9 @@ core::Value build_result(const Plan& plan, const Scheduler& scheduler, const Tas
     } else {
       const Region& region = plan.regions()[static_cast<std::size_t>(
           plan.nodes()[static_cast<std::size_t>(edges[i].map)].child)];
-      if (activation.expansions[region.ordinal].state == Expansion::State::kRan) {
+      // Open: another signal of the elements may still be on its way, this one is complete.
+      const Expansion::State state = activation.expansions[region.ordinal].state;
+      if (state == Expansion::State::kRan || state == Expansion::State::kOpen) {
         std::vector<core::Value> list;
         for (auto& [index, item] : scheduler.collect(activation, edges[i])) {
           list.push_back(std::move(item));
