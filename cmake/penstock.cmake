@@ -105,7 +105,8 @@ function(penstock_test room)
   set(target ${room}_test)
   add_executable(${target} EXCLUDE_FROM_ALL ${arg_SOURCES})
   penstock_settings(${target})
-  target_link_libraries(${target} PRIVATE penstock GTest::gmock GTest::gtest_main ${arg_LINK})
+  target_link_libraries(${target} PRIVATE penstock penstock_fmt
+    GTest::gmock GTest::gtest_main ${arg_LINK})
   target_compile_definitions(${target} PRIVATE PENSTOCK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_dependencies(penstock_tests ${target})
   add_test(NAME ${target} COMMAND ${target} --gtest_brief=1
@@ -129,7 +130,8 @@ function(penstock_bench name)
   set(target ${name}_bench)
   add_executable(${target} EXCLUDE_FROM_ALL ${arg_SOURCES})
   penstock_settings(${target})
-  target_link_libraries(${target} PRIVATE penstock benchmark::benchmark_main ${arg_LINK})
+  target_link_libraries(${target} PRIVATE penstock penstock_fmt
+    benchmark::benchmark_main ${arg_LINK})
   add_dependencies(penstock_benches ${target})
 endfunction()
 
