@@ -77,6 +77,7 @@ _HOMES = {
     "decode": "_core",
     "digest": "_core",
     "cid": "_core",
+    "register_codec": "_core",
     "empty": "_core",
 }
 
