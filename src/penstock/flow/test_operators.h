@@ -113,7 +113,9 @@ inline core::Registry make_registry() {
      public:
       base::Result<core::Step> call(core::Call& call) const override {
         auto* state = static_cast<Sum*>(call.state);
-        state->sum = state->sum * 3 + call.inputs[0]->as_int();  // order matters
+        // Order matters; unsigned, because a long run wraps around.
+        state->sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(state->sum) * 3 +
+                                               static_cast<std::uint64_t>(call.inputs[0]->as_int()));
         call.outputs[0] = core::Value::integer(state->sum);
         return core::Step::kDone;
       }
