@@ -365,8 +365,11 @@ void Scheduler::pass_turn(std::int32_t stateful, Activation* activation, bool do
       continue;
     }
     if (activation->parent == nullptr) {
-      ++entry.epochs_done;
-      activation = find_root(activation->epoch + 1);
+      // An epoch that had no instance of the node may have closed before its turn came.
+      activation = nullptr;
+      while (activation == nullptr && ++entry.epochs_done < next_epoch_) {
+        activation = find_root(entry.epochs_done);
+      }
       if (activation == nullptr) {
         return;
       }
