@@ -1,21 +1,57 @@
 #include "penstock/bindings/engine.h"
 
+#include <Python.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
+#include "penstock/bindings/plan_blob.h"
+#include "penstock/bindings/py_host.h"
 #include "penstock/bindings/py_node.h"
 #include "penstock/exec/inline_executor.h"
+#include "penstock/exec/process_executor.h"
 #include "penstock/exec/thread_executor.h"
+#include "penstock/flow/packs.h"
 
 namespace penstock::bindings {
+namespace {
+
+base::Result<std::unique_ptr<flow::Executor>> make_processes(const flow::Plan& plan,
+                                                             const ExecutorChoice& choice,
+                                                             const core::Value& tube_inputs) {
+  PyObject* executable = PySys_GetObject("executable");  // borrowed
+  const char* program = executable != nullptr && PyUnicode_Check(executable)
+                            ? PyUnicode_AsUTF8(executable)
+                            : nullptr;
+  if (program == nullptr || *program == '\0') {
+    PyErr_Clear();
+    return base::fail(base::Error(base::ErrorCode::kFailedPrecondition,
+                                  "cannot start workers: sys.executable is empty, wanted the path "
+                                  "of the Python interpreter")
+                          .with_id("PS0505"));
+  }
+  exec::ProcessOptions options;
+  // The import path comes with the plan, so the worker imports what the run imports.
+  options.command = {program, "-c",
+                     "import sys; from penstock import _core; "
+                     "sys.exit(_core.run_worker(int(sys.argv[-1])))"};
+  PENSTOCK_ASSIGN_OR_RETURN(options.plan, make_plan_blob(plan, tube_inputs));
+  options.num_workers = choice.num_workers;
+  options.task_timeout_ms = static_cast<std::int64_t>(choice.task_timeout_s * 1000);
+  return std::make_unique<exec::ProcessExecutor>(std::move(options));
+}
+
+}  // namespace
+
+const flow::Resolver* python_resolver() {
+  static const PythonResolver python;
+  return &python;
+}
 
 std::span<const flow::Resolver* const> resolvers() {
-  static const core::Registry registry;
-  static const flow::RegistryResolver native(registry);
-  static const PythonResolver python;
-  static const std::array<const flow::Resolver*, 2> all{&native, &python};
+  static const flow::PackResolver packs;
+  static const std::array<const flow::Resolver*, 2> all{&packs, python_resolver()};
   return all;
 }
 
@@ -32,17 +68,17 @@ base::Status check_runner(std::string_view name) {
           .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
 }
 
-base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& /*plan*/,
+base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& plan,
                                                             const ExecutorChoice& choice,
-                                                            const core::Value& /*tube_inputs*/) {
+                                                            const core::Value& tube_inputs) {
+  PENSTOCK_RETURN_IF_ERROR(check_runner(choice.runner));
   if (choice.runner == "sync") {
     return std::make_unique<exec::InlineExecutor>();
   }
   if (choice.runner == "threads") {
     return std::make_unique<exec::ThreadExecutor>(choice.num_workers);
   }
-  PENSTOCK_RETURN_IF_ERROR(check_runner(choice.runner));
-  return base::fail(base::ErrorCode::kUnimplemented, "processes are not built in");
+  return make_processes(plan, choice, tube_inputs);
 }
 
 }  // namespace penstock::bindings

@@ -1,4 +1,4 @@
-// What the bindings share: the process's operators, resolvers and executors.
+// What the bindings share: the process's resolvers and executors.
 #pragma once
 
 #include <memory>
@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "penstock/core/operator.h"
 #include "penstock/flow/executor.h"
 #include "penstock/flow/plan.h"
 
@@ -14,6 +13,8 @@ namespace penstock::bindings {
 
 /// Native operators first, then Python names. Built on first use; the lock must be held.
 std::span<const flow::Resolver* const> resolvers();
+/// Python names alone.
+const flow::Resolver* python_resolver();
 
 struct ExecutorChoice {
   std::string runner = "sync";    ///< "sync", "threads", "processes"
@@ -24,7 +25,7 @@ struct ExecutorChoice {
 /// Ok for the name of a runner; PS0902 with the nearest name otherwise.
 base::Status check_runner(std::string_view name);
 
-/// The executor of a runner's name; PS0902 for an unknown one.
+/// The executor of a runner's name; PS0902 for an unknown one. Lock held.
 base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& plan,
                                                             const ExecutorChoice& choice,
                                                             const core::Value& tube_inputs);

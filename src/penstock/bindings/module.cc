@@ -11,4 +11,6 @@ NB_MODULE(_core, m) {
   m.def("set_no_event", [](nanobind::object sentinel) { b::set_no_event(sentinel.ptr()); });
   b::bind_codec(m);
   b::bind_runner(m);
+  b::bind_worker(m);
+  b::bind_worker(m);
 }

@@ -1,0 +1,55 @@
+"""The worker process of MultiProcessRunner: started by a run, not by users.
+
+The run starts ``command()`` with one descriptor number added. Everything else (the tube, the import
+path, values) arrives through that descriptor.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def command() -> list[str]:
+    """The command line of a worker: this interpreter, this copy of the package."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    code = f"import sys; sys.path.insert(0, {root!r}); from penstock._worker import main; main()"
+    return [sys.executable, "-c", code]
+
+
+def describe_host() -> dict:
+    """What a worker needs to import the same modules as this process."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    is_package_run = getattr(main, "__spec__", None) is not None
+    return {
+        "path": [entry if entry else os.getcwd() for entry in sys.path],
+        "main": os.path.abspath(path) if path and not is_package_run else None,
+    }
+
+
+def prepare(host: dict, needs_main: bool) -> None:
+    """Make imports in this process find what they find in the run's process.
+
+    With ``needs_main`` the run's script is executed under the name ``__mp_main__`` (as
+    multiprocessing does), so that its functions can be found as ``__main__.name``.
+    """
+    sys.path[:] = host["path"]
+    if needs_main and host["main"] is not None:
+        import runpy
+        import types
+
+        module = types.ModuleType("__mp_main__")
+        module.__dict__.update(runpy.run_path(host["main"], run_name="__mp_main__"))
+        sys.modules["__main__"] = sys.modules["__mp_main__"] = module
+
+
+def main() -> None:
+    """Serve the run until it says stop."""
+    from penstock import _core
+
+    # Lines that nodes print must not wait in a buffer until the worker ends.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)
+    sys.exit(_core.run_worker(int(sys.argv[-1])))
