@@ -8,6 +8,5 @@ namespace penstock::bindings {
 void bind_codec(nanobind::module_& m);
 void bind_runner(nanobind::module_& m);
 void bind_worker(nanobind::module_& m);
-void bind_worker(nanobind::module_& m);
 
 }  // namespace penstock::bindings

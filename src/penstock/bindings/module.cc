@@ -12,5 +12,4 @@ NB_MODULE(_core, m) {
   b::bind_codec(m);
   b::bind_runner(m);
   b::bind_worker(m);
-  b::bind_worker(m);
 }
