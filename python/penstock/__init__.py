@@ -78,7 +78,7 @@ _HOMES = {
     "digest": "_core",
     "cid": "_core",
     "register_codec": "_core",
-    "empty": "_core",
+    "empty": "_arrays",
 }
 
 __all__ = ["Epoch", "Name", "NoEvent", "process_method", "__version__", *_HOMES]

@@ -2,11 +2,13 @@
 //
 // Plain C functions, not nanobind's: an event is encoded in a tenth of a microsecond, and dispatch
 // must not double that.
+#include <string>
 #include <string_view>
 
 #include "penstock/bindings/bind.h"
 #include "penstock/bindings/py_codec.h"
 #include "penstock/bindings/py_value.h"
+#include "penstock/core/identity.h"
 
 namespace penstock::bindings {
 namespace {
@@ -67,6 +69,42 @@ PyObject* register_codec_function(PyObject*, PyObject* const* args, Py_ssize_t c
   return register_codec(args[0], args[1], args[2], args[3]) ? Py_NewRef(Py_None) : nullptr;
 }
 
+// The long way through core::Value, which the engine takes when a value leaves the process. The tests
+// compare it with the direct codec.
+PyObject* encode_by_value(PyObject*, PyObject* object) {
+  const base::Result<core::Value> value = to_value(object);
+  const base::Result<std::string> bytes =
+      value.has_value() ? core::encode(*value) : base::fail(value.error());
+  if (!bytes.has_value()) {
+    set_error(bytes.error());
+    return nullptr;
+  }
+  return PyBytes_FromStringAndSize(bytes->data(), static_cast<Py_ssize_t>(bytes->size()));
+}
+
+PyObject* decode_by_value(PyObject*, PyObject* data) {
+  char* bytes = nullptr;
+  Py_ssize_t size = 0;
+  if (PyBytes_AsStringAndSize(data, &bytes, &size) != 0) {
+    return nullptr;
+  }
+  const base::Result<core::Value> value = core::decode({bytes, static_cast<std::size_t>(size)});
+  if (!value.has_value()) {
+    set_error(value.error());
+    return nullptr;
+  }
+  return from_value(*value);
+}
+
+PyObject* through_value(PyObject*, PyObject* object) {
+  const base::Result<core::Value> value = to_value(object);
+  if (!value.has_value()) {
+    set_error(value.error());
+    return nullptr;
+  }
+  return from_value(*value);
+}
+
 template <class Function>
 PyCFunction erased(Function* function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function));
@@ -94,6 +132,12 @@ PyMethodDef functions[] = {
      "Let values of exactly `type` be encoded, under `name`.\n\n"
      "to_payload(object) gives what is written (any encodable value); from_payload(payload) gives\n"
      "the object back."},
+    {"encode_by_value", encode_by_value, METH_O,
+     "encode_by_value($module, value, /)\n--\n\nAs encode(), by way of a native value."},
+    {"decode_by_value", decode_by_value, METH_O,
+     "decode_by_value($module, data, /)\n--\n\nAs decode(), by way of a native value."},
+    {"through_value", through_value, METH_O,
+     "through_value($module, value, /)\n--\n\nThe value after becoming native and coming back."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -1,15 +1,11 @@
-// Worker processes of Python plans, shared arrays, and the command line inside Python.
+// Worker processes of Python plans, and arrays in shared memory.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 
 #include "penstock/bindings/bind.h"
-#include "penstock/bindings/engine.h"
 #include "penstock/bindings/plan_blob.h"
 #include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_host.h"
-#include "penstock/cli/cli.h"
 #include "penstock/exec/shm_arena.h"
 #include "penstock/exec/worker.h"
 
@@ -23,20 +19,6 @@ int run_worker(int control_fd) {
   const int code = exec::run_worker(control_fd, hooks);
   drop_deferred();
   return code;
-}
-
-int cli_main(const std::vector<std::string>& args) {
-  cli::CliHost host;
-  host.resolvers = {python_resolver()};
-  host.has_python = true;
-  host.python_version = PY_VERSION;
-  host.make_executor = [](const flow::Plan& plan, const cli::ExecutorRequest& request,
-                          const core::Value& tube_inputs) {
-    const core::HostLock lock;
-    return make_executor(plan, {request.runner, request.num_workers, request.task_timeout_s},
-                         tube_inputs);
-  };
-  return cli::main(args, host);
 }
 
 /// Writable, uninitialised shared memory as a one-dimensional uint8 array.
@@ -53,7 +35,6 @@ nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>> shared_bytes(std::int64_t size
 
 void bind_worker(nb::module_& m) {
   m.def("run_worker", &run_worker, nb::arg("control_fd"));
-  m.def("cli_main", &cli_main, nb::arg("args"));
   m.def("shared_bytes", &shared_bytes, nb::arg("size_bytes"));
 }
 

@@ -9,6 +9,7 @@
 #include "penstock/bindings/plan_blob.h"
 #include "penstock/bindings/py_host.h"
 #include "penstock/bindings/py_node.h"
+#include "penstock/bindings/py_value.h"
 #include "penstock/exec/inline_executor.h"
 #include "penstock/exec/process_executor.h"
 #include "penstock/exec/thread_executor.h"
@@ -20,22 +21,25 @@ namespace {
 base::Result<std::unique_ptr<flow::Executor>> make_processes(const flow::Plan& plan,
                                                              const ExecutorChoice& choice,
                                                              const core::Value& tube_inputs) {
-  PyObject* executable = PySys_GetObject("executable");  // borrowed
-  const char* program = executable != nullptr && PyUnicode_Check(executable)
-                            ? PyUnicode_AsUTF8(executable)
-                            : nullptr;
-  if (program == nullptr || *program == '\0') {
-    PyErr_Clear();
-    return base::fail(base::Error(base::ErrorCode::kFailedPrecondition,
-                                  "cannot start workers: sys.executable is empty, wanted the path "
-                                  "of the Python interpreter")
-                          .with_id("PS0505"));
+  PyObject* module = PyImport_ImportModule("penstock._worker");
+  PyObject* command = module != nullptr ? PyObject_CallMethod(module, "command", nullptr) : nullptr;
+  Py_XDECREF(module);
+  if (command == nullptr) {
+    return base::fail(take_python_error().with_id("PS0505"));
   }
+  auto words = to_value(command);
+  Py_DECREF(command);
+  PENSTOCK_RETURN_IF_ERROR(words);
   exec::ProcessOptions options;
-  // The import path comes with the plan, so the worker imports what the run imports.
-  options.command = {program, "-c",
-                     "import sys; from penstock import _core; "
-                     "sys.exit(_core.run_worker(int(sys.argv[-1])))"};
+  for (const core::Value& word : words->as_list()) {
+    if (!word.is(core::Kind::kText) || word.as_text().empty()) {
+      return base::fail(base::Error(base::ErrorCode::kFailedPrecondition,
+                                    "cannot start workers: sys.executable is empty, wanted the path "
+                                    "of the Python interpreter")
+                            .with_id("PS0505"));
+    }
+    options.command.push_back(word.as_text());
+  }
   PENSTOCK_ASSIGN_OR_RETURN(options.plan, make_plan_blob(plan, tube_inputs));
   options.num_workers = choice.num_workers;
   options.task_timeout_ms = static_cast<std::int64_t>(choice.task_timeout_s * 1000);

@@ -1,5 +1,4 @@
 // Arrays: the buffer protocol in both directions, DLPack through numpy. No element is copied.
-#define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include <string>
@@ -15,8 +14,9 @@ namespace {
 using core::DType;
 using core::Value;
 
-constexpr const char* kFormats[] = {"?", "b", "h", "i", "q", "B", "H",
-                                    "I", "Q", "e", "f", "d", "Zf", "Zd"};
+// PEP 3118 formats; numpy calls the 64-bit integers of this platform "l", not "q".
+constexpr const char* kFormats[] = {"?", "b", "h", "i", "l", "B", "H",
+                                    "I", "L", "e", "f", "d", "Zf", "Zd"};
 
 // numpy.<name>, kept for the life of the process; null with an error set.
 PyObject* numpy_function(const char* name, PyObject*& cached) {

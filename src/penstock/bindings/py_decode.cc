@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "penstock/bindings/py_codec.h"
 #include "penstock/bindings/py_value.h"
@@ -125,8 +126,8 @@ class PyDecoder {
   PyObject* read_map(const char* start, std::uint64_t count, int depth);
   PyObject* read_form(const char* start, int depth);
   PyObject* read_tuple(int depth);
-  PyObject* failed(const char* what) {
-    in_.fail(what);
+  PyObject* failed(std::string what) {
+    in_.fail(std::move(what));
     return nullptr;
   }
   PyObject* text_failed() {
@@ -174,7 +175,7 @@ PyObject* PyDecoder::read(int depth) {
     case CborMajor::kMap:
       return read_map(start, head.argument, depth);
     case CborMajor::kTag:
-      return failed("tag outside a reserved form");
+      return failed("tag outside a reserved form: tag=" + std::to_string(head.argument));
     case CborMajor::kSimple:
       return read_simple(head);
   }

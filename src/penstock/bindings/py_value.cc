@@ -358,9 +358,13 @@ bool int_magnitude(PyObject* object, bool& negative, std::string& magnitude) {
 }
 
 PyObject* int_from_magnitude(bool negative, const std::string& magnitude) {
-  PyObject* number = PyObject_CallMethod(
-      reinterpret_cast<PyObject*>(&PyLong_Type), "from_bytes", "y#s", magnitude.data(),
-      static_cast<Py_ssize_t>(magnitude.size()), "big");
+  PyObject* bytes = PyBytes_FromStringAndSize(magnitude.data(),
+                                              static_cast<Py_ssize_t>(magnitude.size()));
+  PyObject* number = bytes != nullptr
+                         ? PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyLong_Type),
+                                               "from_bytes", "Os", bytes, "big")
+                         : nullptr;
+  Py_XDECREF(bytes);
   if (number == nullptr || !negative) {
     return number;
   }

@@ -1,0 +1,17 @@
+"""``python -m penstock``: the command ``penstock`` inside this Python."""
+
+import os
+import sys
+
+from penstock import _core
+
+
+def main() -> int:
+    # As a script's folder would be: modules beside the tube file can be named in it.
+    if sys.path and sys.path[0] == "":
+        sys.path[0] = os.getcwd()
+    return _core.cli_main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

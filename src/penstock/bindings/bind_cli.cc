@@ -1,0 +1,34 @@
+// The command line inside Python: the same one as the native executable's, with Python nodes.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "penstock/bindings/bind.h"
+#include "penstock/bindings/engine.h"
+#include "penstock/cli/cli.h"
+#include "penstock/core/host.h"
+
+namespace penstock::bindings {
+namespace {
+
+namespace nb = nanobind;
+
+int cli_main(const std::vector<std::string>& args) {
+  cli::CliHost host;
+  host.resolvers = {python_resolver()};
+  host.has_python = true;
+  host.python_version = PY_VERSION;
+  host.make_executor = [](const flow::Plan& plan, const cli::ExecutorRequest& request,
+                          const core::Value& tube_inputs) {
+    const core::HostLock lock;
+    return make_executor(plan, {request.runner, request.num_workers, request.task_timeout_s},
+                         tube_inputs);
+  };
+  return cli::main(args, host);
+}
+
+}  // namespace
+
+void bind_cli(nb::module_& m) { m.def("cli_main", &cli_main, nb::arg("args")); }
+
+}  // namespace penstock::bindings
