@@ -90,6 +90,11 @@ def python_side(module, function, venv=None):
     return Side([venv, ROOT / "bench" / "serve.py", module, function], f"{module}.{function}")
 
 
+def cpp(name):
+    """A C++ side, built by the bench preset."""
+    return Path(os.environ.get("PENSTOCK_BENCH_BUILD", ROOT / "build" / "bench")) / "bench" / name
+
+
 def sign_test_interval(values, level=0.95):
     """The narrowest symmetric order-statistics interval of the median that covers at least `level`."""
     ordered, n = sorted(values), len(values)

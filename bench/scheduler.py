@@ -6,12 +6,8 @@ and scheduler_tbb.cc (what each measures is in its head); this file builds nothi
 On two threads the bar is a ratio; our machines have two cores, so nothing is said beyond them.
 """
 
-import os
-from pathlib import Path
-
 import harness
 
-FOLDER = Path(os.environ.get("PENSTOCK_BENCH_BUILD", harness.ROOT / "build" / "bench")) / "bench"
 BARS = {  # (shape, threads): at most ns, at least ratio
     ("layered", 1): (25, None),
     ("layered", 2): (None, 3),
@@ -25,7 +21,7 @@ BARS = {  # (shape, threads): at most ns, at least ratio
 def rows(pairs):
     made = []
     for (shape, threads), (most, ratio) in BARS.items():
-        sides = [harness.Side([FOLDER / name, shape, threads], name) for name in ("scheduler_ours", "scheduler_tbb")]
+        sides = [harness.Side([harness.cpp(name), shape, threads], name) for name in ("scheduler_ours", "scheduler_tbb")]
         with sides[0], sides[1]:
             measured = harness.paired(*sides, pairs)
         what = f"scheduler, {shape}, {threads} thread{'s' * (threads > 1)}, per node"

@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "empty_plan.h"
 #include "protocol.h"
 #include "shapes.h"
 
-#include "penstock/core/operator.h"
 #include "penstock/exec/inline_executor.h"
 #include "penstock/exec/thread_executor.h"
 #include "penstock/flow/plan.h"
@@ -24,105 +24,16 @@
 namespace {
 
 using penstock::bench::Shape;
-using penstock::core::Call;
-using penstock::core::Step;
-using penstock::core::Value;
-namespace base = penstock::base;
-namespace core = penstock::core;
 namespace flow = penstock::flow;
 
 constexpr std::int32_t kNodes = 200'000;
 constexpr int kRuns = 5;
 
-class Empty : public core::Operator {
- public:
-  base::Result<Step> call(Call& call) const override {
-    call.outputs[0] = Value::null();
-    return Step::kDone;
-  }
-};
-
-class SumInputs : public core::Operator {
- public:
-  base::Result<Step> call(Call& call) const override {
-    std::uint32_t sum = 1;
-    for (const Value* input : call.inputs) {
-      sum += static_cast<std::uint32_t>(input->as_int());
-    }
-    call.outputs[0] = Value::integer(sum);
-    return Step::kDone;
-  }
-};
-
-/// "bench.empty" and "bench.sum": any number of positional inputs, one signal.
-class BenchType : public core::NodeType {
- public:
-  explicit BenchType(std::shared_ptr<const core::Operator> op) : op_(std::move(op)) {
-    signature_.any_positional = true;
-  }
-  const core::Signature& signature() const override { return signature_; }
-  base::Result<std::shared_ptr<const core::Operator>> bind(
-      std::span<const core::Binding> /*bindings*/) const override {
-    return op_;
-  }
-  std::string identity() const override { return "bench"; }
-
- private:
-  core::Signature signature_;
-  std::shared_ptr<const core::Operator> op_;
-};
-
-class BenchResolver : public flow::Resolver {
- public:
-  base::Result<std::unique_ptr<core::NodeType>> resolve(const flow::NodeSpec& node,
-                                                        const Value& /*params*/) const override {
-    return std::make_unique<BenchType>(node.type == "bench.sum" ? sum_ : empty_);
-  }
-
- private:
-  std::shared_ptr<const core::Operator> empty_ = std::make_shared<Empty>();
-  std::shared_ptr<const core::Operator> sum_ = std::make_shared<SumInputs>();
-};
-
-flow::Spec make_spec(const Shape& shape, const std::string& type, bool with_return) {
-  flow::Spec spec;
-  spec.noob_id = "bench";
-  for (std::int32_t i = 0; i < shape.num_nodes(); ++i) {
-    flow::NodeSpec node;
-    node.id = "n" + std::to_string(i);
-    node.type = type;
-    for (auto k = shape.begin[static_cast<std::size_t>(i)];
-         k < shape.begin[static_cast<std::size_t>(i) + 1]; ++k) {
-      flow::Dependency edge;
-      edge.position = static_cast<std::int32_t>(node.depends.size());
-      edge.node = "n" + std::to_string(shape.from[static_cast<std::size_t>(k)]);
-      edge.signal = "value";
-      node.depends.push_back(std::move(edge));
-    }
-    node.depends_form =
-        node.depends.empty() ? flow::DependsForm::kNone : flow::DependsForm::kPositional;
-    spec.nodes.push_back(std::move(node));
-  }
-  if (with_return) {
-    flow::NodeSpec node;
-    node.id = "r";
-    node.type = "return";
-    node.depends_form = flow::DependsForm::kScalar;
-    flow::Dependency edge;
-    edge.position = 0;
-    edge.node = "n" + std::to_string(shape.num_nodes() - 1);
-    edge.signal = "value";
-    node.depends.push_back(std::move(edge));
-    spec.nodes.push_back(std::move(node));
-  }
-  return spec;
-}
-
 std::unique_ptr<flow::Runner> make_runner(const Shape& shape, const std::string& type,
                                           bool with_return, int threads) {
-  static const BenchResolver resolver;
+  static const penstock::bench::BenchResolver resolver;
   const flow::Resolver* const resolvers[] = {&resolver};
-  const flow::Spec spec = make_spec(shape, type, with_return);
+  const flow::Spec spec = penstock::bench::make_spec(shape, type, with_return);
   std::shared_ptr<const flow::Plan> plan;
   const double seconds = penstock::bench::timed([&] {
     auto compiled = flow::Plan::compile(spec, resolvers);
