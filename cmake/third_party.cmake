@@ -88,13 +88,13 @@ if(PENSTOCK_BUILD_TABLE)
     add_library(penstock_${name} SHARED IMPORTED)
     set_target_properties(penstock_${name} PROPERTIES
       IMPORTED_LOCATION ${PENSTOCK_PYARROW}/lib${name}.so.2600
-      INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${PENSTOCK_PYARROW}/include)
+      INTERFACE_INCLUDE_DIRECTORIES ${PENSTOCK_PYARROW}/include)
   endforeach()
   add_library(penstock_duckdb SHARED IMPORTED)
   set_target_properties(penstock_duckdb PROPERTIES
     IMPORTED_LOCATION ${PENSTOCK_DEPS}/duckdb/libduckdb.so
     IMPORTED_NO_SONAME OFF
-    INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${PENSTOCK_DEPS}/duckdb)
+    INTERFACE_INCLUDE_DIRECTORIES ${PENSTOCK_DEPS}/duckdb)
 endif()
 
 if(PENSTOCK_BUILD_PYTHON)
