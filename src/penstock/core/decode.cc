@@ -102,13 +102,15 @@ bool Decoder::read_items(std::uint64_t count, int depth, std::vector<Value>& ite
 }
 
 bool Decoder::read_key(std::uint64_t index, std::string_view previous, std::string_view& key) {
-  if (!in_.text(key)) {
+  CborHead head;
+  if (!in_.head_of(CborMajor::kText, head, "wanted a text string")) {
     return false;
   }
+  key = in_.take(head.argument);
   if (!transport_ && index > 0 && !key_less(previous, key)) {
     return in_.fail(key == previous ? "duplicate key in a map" : "map keys are not in order");
   }
-  return true;
+  return is_valid_utf8(key) || in_.fail("text is not valid UTF-8");
 }
 
 bool Decoder::read_map(std::uint64_t count, int depth, Value& out) {
