@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <random>
+#include <utility>
 
 #include "penstock/base/clock.h"
 #include "penstock/flow/runner_impl.h"
@@ -49,6 +50,9 @@ void Runner::Impl::add_observer(std::shared_ptr<Observer> observer) {
 }
 
 base::Status Runner::Impl::init() {
+  if (std::exchange(interrupted_, false)) {
+    options_.cancel->reset();  // that Ctrl-C ended the call before this one
+  }
   if (started_) {
     return {};
   }

@@ -70,6 +70,7 @@ class Runner::Impl {
   std::map<std::int64_t, base::Error> errors_;  ///< first error of each failed open epoch
   std::map<std::int64_t, core::Value> results_;  ///< of open epochs, from their return
   std::string status_ = "ok";
+  bool interrupted_ = false;          ///< a host signal set the cancel token
   RunInfo info_;
   Epoch event_epoch_;                 ///< of the event being sent
   std::int64_t next_event_id_;

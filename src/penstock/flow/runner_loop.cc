@@ -274,6 +274,11 @@ base::Status Runner::Impl::tick(std::int64_t now_ns) {
   if (core::host_bridge() != nullptr) {
     const core::HostLock lock;
     if (auto status = core::host_bridge()->check_signals(); !status.has_value()) {
+      // Operators and executors look at the token: what runs ends soon.
+      if (options_.cancel != nullptr) {
+        options_.cancel->cancel();
+        interrupted_ = true;
+      }
       fail_open_epochs(status.error());
     }
   }
