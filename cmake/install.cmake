@@ -35,7 +35,7 @@ if(TARGET penstock_executable)
 endif()
 
 if(PENSTOCK_BUILD_PYTHON)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/penstock DESTINATION .
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/penstock/ DESTINATION penstock
     COMPONENT python EXCLUDE_FROM_ALL
     FILES_MATCHING PATTERN "*.py" PATTERN "*.pyi" PATTERN "py.typed"
     PATTERN "__pycache__" EXCLUDE)
