@@ -1,0 +1,175 @@
+// table.read: a table from a file.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "penstock/ops/table/files.h"
+#include "penstock/ops/table/operators.h"
+#include "penstock/ops/table/sql_text.h"
+
+namespace penstock::ops::table {
+namespace {
+
+using base::ErrorCode;
+using base::fail;
+using core::Kind;
+using core::Value;
+
+std::vector<std::string> texts(const Value& list) {
+  std::vector<std::string> out;
+  for (const Value& item : list.as_list()) {
+    out.push_back(item.as_text());
+  }
+  return out;
+}
+
+class ReadOperator : public core::Operator {
+ public:
+  ReadOperator(ReadRequest request, std::string format, std::vector<std::string> names)
+      : request_(std::move(request)), format_(std::move(format)), names_(std::move(names)) {}
+
+  base::Result<core::Step> call(core::Call& call) const override {
+    ReadRequest request = request_;
+    request.context = call.context;
+    for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+      const Value& value = *call.inputs[i];
+      if (value.is_absent()) {
+        continue;
+      }
+      if (names_[i] != "path") {
+        request.parameters.emplace_back(names_[i], value);
+      } else if (value.is(Kind::kText)) {
+        request.path = value.as_text();
+      } else {
+        return fail(ErrorCode::kInvalidArgument, fmt::format("input 'path' is a {}, wanted a text",
+                                                             core::to_string(value.kind())));
+      }
+    }
+    PENSTOCK_ASSIGN_OR_RETURN(request.format, file_format(format_, request.path));
+    if (format_ == "auto" && to_lower(request.path).ends_with(".tsv")) {
+      request.csv.delimiter = '\t';
+    }
+    PENSTOCK_ASSIGN_OR_RETURN(auto table, read_file(request));
+    call.outputs[0] = Value::table(std::move(table));
+    return core::Step::kDone;
+  }
+
+ private:
+  ReadRequest request_;
+  std::string format_;
+  std::vector<std::string> names_;  ///< of the inputs, in binding order
+};
+
+base::Result<char> delimiter_of(const Value& params) {
+  const std::string& text = params.find("delimiter")->as_text();
+  if (text.size() != 1) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("parameter 'delimiter' must be one byte, seen '{}'", text));
+  }
+  return text[0];
+}
+
+base::Result<std::shared_ptr<const core::Operator>> make_read(
+    const Value& params, std::span<const core::Binding> bindings) {
+  ReadRequest request{.path = params.find("path")->as_text(),
+                      .columns = texts(*params.find("columns")),
+                      .dictionary = texts(*params.find("dictionary")),
+                      .filter = params.find("filter")->as_text()};
+  PENSTOCK_ASSIGN_OR_RETURN(request.csv.delimiter, delimiter_of(params));
+  request.csv.header = params.find("header")->as_bool();
+  const SqlWords words = scan_words(request.filter);
+  std::vector<std::string> names;
+  for (const core::Binding& binding : bindings) {
+    // The only declared port is `path`; every other input is a value of the filter.
+    names.push_back(binding.name.empty() && binding.position == 0 ? "path" : binding.name);
+    if (names.back() != "path" && !words.parameters.contains(to_lower(names.back()))) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("input '{}' is not used by the filter: wanted ${} in it",
+                              names.back(), names.back()));
+    }
+  }
+  if (request.path.empty() && std::ranges::find(names, "path") == names.end()) {
+    return fail(base::Error(ErrorCode::kInvalidArgument, "table.read has no path")
+                    .with_help("add to params: path: FILE, or to depends: - path: node.signal"));
+  }
+  if (!words.impure.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("the filter uses '{}': the rows would not follow from the file",
+                            words.impure));
+  }
+  for (const std::string& parameter : words.parameters) {
+    if (std::ranges::none_of(names, [&](const auto& n) { return to_lower(n) == parameter; })) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("the filter uses ${}, which is no input of the node", parameter));
+    }
+  }
+  return std::make_shared<ReadOperator>(std::move(request), params.find("format")->as_text(),
+                                        std::move(names));
+}
+
+}  // namespace
+
+base::Status register_read(core::Registry& registry) {
+  core::OperatorSpec spec;
+  spec.name = "table.read";
+  spec.summary = "Read a table from a Parquet, CSV or Arrow IPC file.";
+  spec.description =
+      "Only the columns and rows asked for are read. 'filter' is an SQL expression over the file's "
+      "columns, also those not asked for; values are bound in it as $name from inputs of that "
+      "name. For Parquet, row groups whose statistics exclude a match are not touched. Text is "
+      "checked to be UTF-8, and everything else in the file to be in range.\n\n"
+      "CSV columns get their types from the first megabyte: null, int64, bool, date32, time32[s], "
+      "timestamp[s], timestamp[ns], float64, text. An IPC file is mapped, not read.";
+  spec.inputs = {{.name = "path", .type = "text", .summary = "the file; or parameter 'path'",
+                  .optional = true}};
+  spec.variadic = "values bound in the filter as $name";
+  spec.outputs = {{.name = "value", .type = "table", .summary = "the rows, in file order"}};
+  const Value no_texts = Value::list({});
+  spec.parameters = {
+      {.name = "path", .type = "text", .summary = "the file, unless an input names it",
+       .default_value = Value::text("")},
+      {.name = "format", .type = "text", .summary = "auto goes by the extension",
+       .default_value = Value::text("auto"), .choices = {"auto", "parquet", "csv", "ipc"}},
+      {.name = "columns", .type = "list of text", .summary = "what to read, in this order; empty = all",
+       .default_value = no_texts},
+      {.name = "filter", .type = "text", .summary = "SQL expression; rows for which it holds",
+       .default_value = Value::text("")},
+      {.name = "dictionary", .type = "list of text",
+       .summary = "Parquet text columns to keep dictionary-encoded: less memory, faster grouping",
+       .default_value = no_texts},
+      {.name = "delimiter", .type = "text", .summary = "CSV: one byte (a .tsv file has a tab)",
+       .default_value = Value::text(",")},
+      {.name = "header", .type = "bool", .summary = "CSV: the first line names the columns (else f0, f1, ...)",
+       .default_value = Value::boolean(true)}};
+  spec.errors = {
+      {ErrorCode::kNotFound, "no such file"},
+      {ErrorCode::kInvalidArgument, "unknown column, format or filter"},
+      {ErrorCode::kDataLoss, "the file is cut short, damaged or of another format"},
+      {ErrorCode::kUnimplemented, "the file has a type that tables lack (unions, run-end encoding)"},
+      {ErrorCode::kCancelled, "the run was stopped"}};
+  spec.cost = "O(bytes of the columns and row groups read)";
+  spec.reference = "Apache Arrow C++ 26; Apache Parquet format; RFC 4180";
+  spec.example =
+      "noob_id: table-read-example\n"
+      "nodes:\n"
+      "  numbers:\n"
+      "    type: table.sql\n"
+      "    params: {query: SELECT i, i % 3 AS r FROM range(10) t(i) ORDER BY i}\n"
+      "  file:\n"
+      "    type: table.write\n"
+      "    depends:\n"
+      "      - table: numbers.value\n"
+      "    params: {path: \"${DIR}/numbers.parquet\"}\n"
+      "  zeros:\n"
+      "    type: table.read\n"
+      "    depends:\n"
+      "      - path: file.value\n"
+      "    params: {columns: [i], filter: r = 0}\n"
+      "  result:\n"
+      "    type: return\n"
+      "    depends: zeros.value\n";
+  return registry.add(std::move(spec), make_read);
+}
+
+}  // namespace penstock::ops::table
