@@ -22,9 +22,10 @@ from model.planted import PLANTED  # noqa: E402
 import penstock as ps  # noqa: E402
 
 COUNT = int(os.environ.get("PENSTOCK_MODEL_COUNT", "5000"))
+SHUFFLE = int(os.environ.get("PENSTOCK_MODEL_SHUFFLE", "20261121"))  # seed of the order in which ready nodes are taken
 FIRST = int(os.environ.get("PENSTOCK_MODEL_SEED", "0"))
 BUNDLE = 50
-SINGLE_PROCESS_CASES = 20
+SINGLE_PROCESS_CASES = 40
 
 
 def by_runner(case, make_runner, stop_at_end=False):
@@ -90,7 +91,7 @@ def check(seeds, make_runner, compare):
         if found:
             small = shrink(case, lambda candidate: compare(candidate, make_runner))
             pytest.fail(
-                f"seed {seed}: {found}\nshrunk ({small.epochs} epochs, tube inputs {small.tube_inputs}, "
+                f"seed {seed}, shuffle seed {SHUFFLE}: {found}\nshrunk ({small.epochs} epochs, tube inputs {small.tube_inputs}, "
                 f"process inputs {small.process_inputs}): {compare(small, make_runner)}\n" + pprint.pformat(small.tube, width=110)
             )
 
@@ -99,28 +100,32 @@ SEEDS = range(FIRST, FIRST + COUNT)
 TENTHS = [SEEDS[k::10] for k in range(10)]
 
 
-@pytest.mark.parametrize("tenth", range(10))
-def test_synchronous_runner(tenth):
-    check(TENTHS[tenth], ps.SynchronousRunner, difference)
+RUNNERS = {
+    "sync": ps.SynchronousRunner,
+    "sync shuffled": lambda tube: ps.SynchronousRunner(tube, shuffle=SHUFFLE),
+    "threads": lambda tube: ps.ThreadedRunner(tube, max_workers=2),
+    "threads shuffled": lambda tube: ps.ThreadedRunner(tube, max_workers=3, shuffle=SHUFFLE),
+}
 
 
 @pytest.mark.parametrize("tenth", range(10))
-def test_threaded_runner(tenth):
-    check(TENTHS[tenth], ps.ThreadedRunner, difference)
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_runner_gives_what_the_oracle_gives(runner, tenth):
+    check(TENTHS[tenth], RUNNERS[runner], difference)
 
 
 def has_no_required_process_input(case):
     return not case.process_inputs
 
 
-@pytest.mark.parametrize("make_runner", [ps.SynchronousRunner, ps.ThreadedRunner], ids=["sync", "threads"])
-def test_run_stops_where_the_oracle_stops(make_runner):
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_run_stops_where_the_oracle_stops(runner):
     seeds = [seed for seed in SEEDS[: COUNT // 2] if has_no_required_process_input(generate(seed))]
-    check(seeds, make_runner, difference_of_runs)
+    check(seeds, RUNNERS[runner], difference_of_runs)
 
 
 def two_processes(tube):
-    return ps.MultiProcessRunner(tube, max_workers=2)
+    return ps.MultiProcessRunner(tube, max_workers=2, shuffle=SHUFFLE)
 
 
 @pytest.mark.parametrize("tenth", range(10))

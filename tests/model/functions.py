@@ -35,6 +35,10 @@ def weight(value) -> int:
         return total
     if isinstance(value, dict):
         return weight([[len(key), item] for key, item in sorted(value.items())])
+    if isinstance(value, str | bytes):
+        return weight([ord(c) for c in value] if isinstance(value, str) else list(value))
+    if isinstance(value, float):
+        return int(value * 8) % MODULUS
     return int(value) % MODULUS
 
 
@@ -112,6 +116,18 @@ def make_list(value, longest: int = 4) -> Annotated[list, Name("items")]:
 def make_nested(value) -> Annotated[list, Name("rows")]:
     number = weight(value)
     return [[number + 10 * i + k for k in range((number + i) % 3)] for i in range(number % 4)]
+
+
+def pack(value) -> Annotated[tuple, Name("pack")]:
+    """Every kind of plain value: it must come out of another process as it went in."""
+    number = weight(value)
+    odd = number % 2 == 1
+    return number, f"n{number}", {"half": number / 2, "odd": odd, "none": None}, bytes([number % 256]), (-1) ** odd * 2 ** (number % 90)
+
+
+def unpack(value) -> tuple[Annotated[str, Name("text")], Annotated[dict, Name("table")]]:
+    number = weight(value)
+    return "\u00e9" * (number % 3), {str(k): [k, (k,)] for k in range(number % 4)}
 
 
 # ---- with memory -----------------------------------------------------------------------------------

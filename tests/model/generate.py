@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 
 from model import functions, wiring
 
-PLAIN = [
-    "add_one", "scale", "combine", "three", "with_default", "optional_pair", "needs_one", "keywords", "positional",
-    "maybe_none", "drop_some", "drop_all", "split", "route", "make_list", "make_nested",
-    "RunningSum", "Differences", "EverySecond",
-]  # fmt: skip
-WEIGHTS = [6, 3, 6, 2, 3, 5, 5, 3, 2, 4, 7, 1, 5, 6, 6, 4, 6, 4, 5]
+PLAIN = {
+    "add_one": 6, "scale": 3, "combine": 6, "three": 2, "with_default": 3, "optional_pair": 5, "needs_one": 5,
+    "keywords": 3, "positional": 2, "maybe_none": 4, "drop_some": 7, "drop_all": 1, "split": 5, "route": 6,
+    "make_list": 6, "make_nested": 4, "pack": 3, "unpack": 3, "RunningSum": 6, "Differences": 4, "EverySecond": 5,
+}  # fmt: skip
 SOURCES = ["count_up", "unnamed_source", "sporadic", "lists_source", "two_signals", "Ticker", "constant"]
-LISTS = {"make_list", "make_nested", "lists_source", "positional"}
+LISTS = {"make_list", "make_nested", "lists_source", "positional", "pack"}
 CARELESS = 0.04  # share of edges drawn without regard to regions
 
 
@@ -60,8 +59,9 @@ class Growth:
             call = getattr(functions, kind)
             for name in wiring.signal_names(call.process if isinstance(call, type) else call):
                 self.signals.append(Signal(id_, name, region, name in list_signals))
-        if self.rng.random() < 0.04:
-            spec["enabled"] = self.rng.choice([False, False, True])
+        if self.rng.random() < 0.05:
+            switches = [f"input.{name}" for name, given in self.inputs.items() if given["scope"] == "tube"]
+            spec["enabled"] = self.rng.choice([False, False, True, *switches])
         return id_
 
 
@@ -87,7 +87,7 @@ def generate(seed):
     if rng.random() < 0.3:  # the order in the file means nothing
         rng.shuffle(items)
     tube = {"noob_id": f"model-{seed}", "input": grown.inputs, "nodes": dict(items)}
-    given = {name: rng.randrange(20) for name, spec in grown.inputs.items() if rng.random() < 0.5 or required(spec)}
+    given = {name: rng.choice([0, rng.randrange(20)]) for name, spec in grown.inputs.items() if rng.random() < 0.5 or required(spec)}
     scopes = {name: spec["scope"] for name, spec in grown.inputs.items()}
     return Case(
         seed,
@@ -131,7 +131,7 @@ def add_source(grown):
 
 def add_plain(grown):
     rng = grown.rng
-    name = rng.choices(PLAIN, WEIGHTS)[0]
+    name = rng.choices(list(PLAIN), list(PLAIN.values()))[0]
     call = getattr(functions, name)
     slots, extra = wiring.slots_of(call.process if isinstance(call, type) else call, isinstance(call, type))
     pool = on_one_chain(grown)
@@ -299,6 +299,8 @@ def bundle(cases):
                 spec["depends"] = [
                     renamed(seed, item) if isinstance(item, str) else {k: renamed(seed, v) for k, v in item.items()} for item in depends
                 ]
+            if isinstance(spec.get("enabled"), str):
+                spec["enabled"] = renamed(seed, spec["enabled"])
             if "params" in spec:
                 spec["params"] = {key: renamed(seed, value) if isinstance(value, str) else value for key, value in spec["params"].items()}
             nodes[f"s{seed}_{id_}"] = spec
