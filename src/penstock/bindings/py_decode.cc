@@ -3,8 +3,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "penstock/bindings/py_codec.h"
 #include "penstock/bindings/py_value.h"
@@ -36,6 +38,27 @@ bool is_ascii(std::string_view text) {
   return (seen & 0x8080808080808080) == 0;
 }
 
+// memcmp, without the call, for the lengths that keys have.
+bool equal_bytes(const char* a, const char* b, std::size_t size) {
+  const auto differ = [a, b]<class Word>(Word, std::size_t at) {
+    Word x, y;
+    std::memcpy(&x, a + at, sizeof x);
+    std::memcpy(&y, b + at, sizeof y);
+    return x != y;
+  };
+  if (size > 16) {
+    return std::memcmp(a, b, size) == 0;
+  }
+  if (size >= 8) {
+    return !differ(std::uint64_t{}, 0) && !differ(std::uint64_t{}, size - 8);
+  }
+  if (size >= 4) {
+    return !differ(std::uint32_t{}, 0) && !differ(std::uint32_t{}, size - 4);
+  }
+  return size < 2 ? size == 0 || *a == *b
+                  : !differ(std::uint16_t{}, 0) && !differ(std::uint16_t{}, size - 2);
+}
+
 // A new str; null with a Python error set when `text` is not valid UTF-8.
 PyObject* make_text(std::string_view text) {
   if (text.size() > 1 && is_ascii(text)) {
@@ -58,11 +81,15 @@ class TextCache {
   // A new reference; null with a Python error set.
   PyObject* get(std::string_view text) {
     if (text.size() > kMaxCachedText || text.size() < 2) {
-      return make_text(text);
+      PyObject* made = make_text(text);  // one character: Python keeps them all
+      if (interned_ && made != nullptr && text.size() < 2) {
+        PyUnicode_InternInPlace(&made);
+      }
+      return made;
     }
     PyObject*& place = places_[hash(text) >> (64 - kBits)];
     if (place != nullptr && static_cast<std::size_t>(PyUnicode_GET_LENGTH(place)) == text.size() &&
-        std::memcmp(PyUnicode_DATA(place), text.data(), text.size()) == 0) {
+        equal_bytes(static_cast<const char*>(PyUnicode_DATA(place)), text.data(), text.size())) {
       return Py_NewRef(place);
     }
     PyObject* made = make_text(text);
@@ -109,6 +136,46 @@ TextCache& texts() {
   return *cache;
 }
 
+// The keys of a map as they were read before, in order, in their encoded form: comparing those bytes
+// stands for parsing, ordering, validating and looking up each of them.
+struct KeyRun {
+  struct Key {
+    std::string encoded;
+    PyObject* text;  // strong reference
+  };
+  std::vector<Key> keys;
+  int num_users = 1;  // the table, and maps being read
+
+  ~KeyRun() {
+    for (const Key& key : keys) {
+      Py_DECREF(key.text);
+    }
+  }
+};
+
+constexpr std::uint64_t kMaxRunKeys = 16;
+constexpr std::size_t kMaxEncodedKey = 1 + 23;  // one-byte head
+
+void release(KeyRun* run) {
+  if (run != nullptr && --run->num_users == 0) {
+    delete run;
+  }
+}
+
+// Direct-mapped; guarded by the interpreter lock.
+constexpr int kRunBits = 8;
+KeyRun* runs[1 << kRunBits] = {};
+
+// The place for maps of `count` entries whose first key begins like `at` (8 bytes are there).
+KeyRun*& run_place(const char* at, std::uint64_t count) {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  // Bytes behind a short key belong to its value and must not matter.
+  const int num_bytes = 1 + (static_cast<std::uint8_t>(*at) & 0x1F);
+  const std::uint64_t key = num_bytes < 8 ? word & ((std::uint64_t{1} << (8 * num_bytes)) - 1) : word;
+  return runs[((key + count) * 0x9E3779B97F4A7C15) >> (64 - kRunBits)];
+}
+
 class PyDecoder {
  public:
   PyDecoder(std::string_view bytes, const core::BlockSource* source)
@@ -124,6 +191,10 @@ class PyDecoder {
   PyObject* read_negative(std::uint64_t argument);
   PyObject* read_list(std::uint64_t count, int depth);
   PyObject* read_map(const char* start, std::uint64_t count, int depth);
+  std::uint64_t read_known_keys(const KeyRun& run, PyObject* dict, std::uint64_t count, int depth);
+  bool read_new_keys(const char* start, PyObject* dict, std::uint64_t first, std::uint64_t count,
+                     int depth);
+  void remember(const char* first_key, PyObject* dict, std::uint64_t count);
   PyObject* read_form(const char* start, int depth);
   PyObject* read_tuple(int depth);
   PyObject* failed(std::string what) {
@@ -143,8 +214,12 @@ class PyDecoder {
            in_.fail("nested too deeply: limit=" + std::to_string(core::kMaxDepth));
   }
 
+  static constexpr std::uint64_t kFailed = ~std::uint64_t{0};
+
   CborReader in_;
   const core::BlockSource* source_;
+  std::string_view previous_;  // the last key of read_known_keys()
+  PyObject* form_ = nullptr;   // what a map turned out to be, from read_new_keys() to read_map()
 };
 
 PyObject* PyDecoder::read(int depth) {
@@ -244,42 +319,106 @@ PyObject* PyDecoder::read_map(const char* start, std::uint64_t count, int depth)
   PyObject* dict = count <= 5 ? PyDict_New()
                               : _PyDict_NewPresized(
                                     static_cast<Py_ssize_t>(std::min(count, kMaxPresize)));
-  std::string_view previous;
-  for (std::uint64_t i = 0; dict != nullptr && i < count; ++i) {
+  if (dict == nullptr || count == 0) {
+    return dict;
+  }
+  KeyRun* run = nullptr;
+  const bool may_run = count <= kMaxRunKeys && in_.remaining() >= 8;
+  const char* const first_key = in_.position();
+  if (may_run && (run = run_place(first_key, count)) != nullptr) {
+    ++run->num_users;  // a map inside may take its place in the table
+  }
+  const std::uint64_t num_read = run != nullptr ? read_known_keys(*run, dict, count, depth) : 0;
+  release(run);
+  if (num_read == kFailed || (num_read < count && !read_new_keys(start, dict, num_read, count, depth))) {
+    Py_DECREF(dict);
+    return std::exchange(form_, nullptr);
+  }
+  if (may_run && num_read < count) {
+    remember(first_key, dict, count);
+  }
+  return dict;
+}
+
+// Reads entries as long as the keys are those of `run`; their number, or kFailed.
+std::uint64_t PyDecoder::read_known_keys(const KeyRun& run, PyObject* dict, std::uint64_t count,
+                                         int depth) {
+  const std::uint64_t limit = std::min<std::uint64_t>(count, run.keys.size());
+  for (std::uint64_t i = 0; i < limit; ++i) {
+    const KeyRun::Key& key = run.keys[i];
+    const std::size_t size = key.encoded.size();
+    if (in_.remaining() < size || !equal_bytes(in_.position(), key.encoded.data(), size)) {
+      return i;
+    }
+    previous_ = {in_.position() + 1, size - 1};
+    in_.seek(in_.position() + size);
+    const std::string_view kept = previous_;
+    PyObject* value = read(depth + 1);
+    previous_ = kept;
+    const bool done = value != nullptr && PyDict_SetItem(dict, key.text, value) == 0;
+    Py_XDECREF(value);
+    if (!done) {
+      return kFailed;
+    }
+  }
+  return limit;
+}
+
+// The remaining entries, from number `first` on.
+bool PyDecoder::read_new_keys(const char* start, PyObject* dict, std::uint64_t first,
+                              std::uint64_t count, int depth) {
+  std::string_view previous = previous_;
+  for (std::uint64_t i = first; i < count; ++i) {
     CborHead head;
     if (!in_.head_of(CborMajor::kText, head, "wanted a text string")) {
-      break;
+      return false;
     }
     const std::string_view text = in_.take(head.argument);
     if (i > 0 && !core::key_less(previous, text)) [[unlikely]] {
-      in_.fail(text == previous ? "duplicate key in a map" : "map keys are not in order");
-      break;
+      return in_.fail(text == previous ? "duplicate key in a map" : "map keys are not in order");
     }
     if (text == core::kReservedKey) [[unlikely]] {
-      Py_DECREF(dict);
-      return count == 1 ? read_form(start, depth) : failed("map with the reserved key is not escaped");
+      if (count == 1) {
+        form_ = read_form(start, depth);
+      } else {
+        in_.fail("map with the reserved key is not escaped");
+      }
+      return false;
     }
     previous = text;
     PyObject* key = keys().get(text);
     if (key == nullptr) {
       text_failed();
-      break;
+      return false;
     }
     PyObject* value = read(depth + 1);
     const bool done = value != nullptr && PyDict_SetItem(dict, key, value) == 0;
     Py_DECREF(key);
     Py_XDECREF(value);
     if (!done) {
-      break;
-    }
-    if (i + 1 == count) {
-      return dict;
+      return false;
     }
   }
-  if (count > 0) {
-    Py_CLEAR(dict);
+  return true;
+}
+
+// Keeps the keys of a map that was read well; `first_key` is where they began in the input.
+void PyDecoder::remember(const char* first_key, PyObject* dict, std::uint64_t count) {
+  auto made = std::make_unique<KeyRun>();
+  Py_ssize_t position = 0;
+  PyObject* text = nullptr;
+  while (PyDict_Next(dict, &position, &text, nullptr) != 0) {
+    // Only interned keys: the others are unlikely to be seen again.
+    const Py_ssize_t size = PyUnicode_GET_LENGTH(text);
+    if (!PyUnicode_IS_COMPACT_ASCII(text) || size >= static_cast<Py_ssize_t>(kMaxEncodedKey) ||
+        PyUnicode_CHECK_INTERNED(text) == 0) {
+      return;
+    }
+    std::string encoded(1, static_cast<char>(static_cast<std::uint8_t>(CborMajor::kText) | size));
+    encoded.append(static_cast<const char*>(PyUnicode_DATA(text)), static_cast<std::size_t>(size));
+    made->keys.push_back({std::move(encoded), Py_NewRef(text)});
   }
-  return dict;
+  release(std::exchange(run_place(first_key, count), made.release()));
 }
 
 // Tuples are common and read here; the other forms go by way of core::Value.

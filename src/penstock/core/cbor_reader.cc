@@ -4,31 +4,19 @@
 
 namespace penstock::core {
 
-bool CborReader::long_argument(CborHead& head) {
+bool CborReader::fail_head(const CborHead& head) {
   if (head.info > 27) {
     return fail(head.info == 31 ? "indefinite length, wanted a definite one"
                                 : "reserved additional information in an item's first byte");
   }
-  const int log2 = head.info - 24;
-  const std::uint64_t size = std::uint64_t{1} << log2;
-  if (remaining() < size) {
+  if (remaining() < (std::uint64_t{1} << (head.info - 24))) {
     return fail("input ends inside an item");
   }
-  std::uint64_t value = 0;
-  for (std::uint64_t i = 0; i < size; ++i) {
-    value = value << 8 | static_cast<std::uint8_t>(at_[i]);
-  }
   if (head.major == CborMajor::kSimple) {
-    if (head.info != 27) {
-      return fail(head.info == 24 ? "simple value other than false, true and null"
-                                  : "float shorter than 64 bits");
-    }
-  } else if (value < (log2 == 0 ? 24 : std::uint64_t{1} << (8 << (log2 - 1)))) {
-    return fail("integer or length is not in its shortest form");
+    return fail(head.info == 24 ? "simple value other than false, true and null"
+                                : "float shorter than 64 bits");
   }
-  at_ += size;
-  head.argument = value;
-  return true;
+  return fail("integer or length is not in its shortest form");
 }
 
 bool CborReader::text(std::string_view& out) {

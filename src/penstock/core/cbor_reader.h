@@ -39,7 +39,7 @@ class CborReader {
   }
 
   /// Reads one head. Lengths and counts are already checked against the remaining input.
-  bool head(CborHead& head) {
+  [[gnu::always_inline]] bool head(CborHead& head) {
     if (at_ == end_) [[unlikely]] {
       return fail("input ends inside an item");
     }
@@ -87,7 +87,33 @@ class CborReader {
   base::Error error() const { return *error_; }
 
  private:
-  bool long_argument(CborHead& head);
+  /// The one, two, four or eight bytes behind the first, which say what does not fit into it.
+  bool long_argument(CborHead& head) {
+    const int log2 = head.info - 24;
+    if (log2 > 3 || remaining() < (std::uint64_t{1} << log2)) [[unlikely]] {
+      return fail_head(head);
+    }
+    const int num_bits = 8 << log2;
+    if (remaining() >= 8) {
+      std::uint64_t word;
+      std::memcpy(&word, at_, sizeof word);
+      head.argument = __builtin_bswap64(word) >> (64 - num_bits);
+    } else {
+      head.argument = 0;
+      for (int i = 0; i < num_bits / 8; ++i) {
+        head.argument = head.argument << 8 | static_cast<std::uint8_t>(at_[i]);
+      }
+    }
+    // The shortest form: what half the bytes could say must not take all of them.
+    const bool is_short = head.argument < (log2 == 0 ? 24 : std::uint64_t{1} << (num_bits / 2));
+    if (head.major == CborMajor::kSimple ? log2 != 3 : is_short) [[unlikely]] {
+      return fail_head(head);
+    }
+    at_ += num_bits / 8;
+    return true;
+  }
+  /// Says what is wrong with a head that long_argument() refused.
+  [[gnu::cold]] bool fail_head(const CborHead& head);
   [[gnu::cold]] bool fail_length(std::uint64_t argument);
 
   const char* begin_;
