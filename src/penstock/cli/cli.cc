@@ -1,0 +1,232 @@
+// Declares the commands to CLI11 and dispatches. CLI11 throws; nothing leaves this file.
+#include "penstock/cli/cli.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <map>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "penstock/base/version.h"
+#include "penstock/cli/commands.h"
+#include "penstock/cli/worker.h"
+
+namespace penstock::cli {
+namespace {
+
+constexpr std::array<const char*, 9> kCommandNames{"run",    "check",  "graph",   "ops", "explain",
+                                                   "doctor", "show", "history", "completion"};
+
+struct Parsed {
+  RunCommand run;
+  CheckCommand check;
+  GraphCommand graph;
+  OpsCommand ops_list, ops_describe;
+  ExplainCommand explain;
+  DoctorCommand doctor;
+  HistoryCommand history;
+  ShowCommand show;
+  std::string shell;
+  std::string color = "auto";
+};
+
+void declare_run(CLI::App& app, RunCommand& run) {
+  CLI::App& sub = *app.add_subcommand("run", "Run a tube and print its results");
+  sub.add_option("FILE", run.file, "A tube file, or 'hello' for a built-in one")->required();
+  sub.add_option("-r,--runner", run.executor.runner, "Where nodes run: sync, threads or processes")
+      ->type_name("NAME");
+  sub.add_option("-w,--workers", run.executor.num_workers, "Threads or processes; 0 = one per core")
+      ->check(CLI::Range(0, 4096))->type_name("N");
+  sub.add_option("-e,--epochs", run.epochs, "Epochs to run (default: until the sources end, else one)")
+      ->check(CLI::NonNegativeNumber)->type_name("N");
+  sub.add_option("-i,--input", run.inputs, "Value of an input, as YAML; may be repeated")
+      ->type_name("NAME=VALUE")->expected(1)->allow_extra_args(false);
+  sub.add_option("--task-timeout", run.executor.task_timeout_s,
+                 "Seconds a task may take in a worker process")
+      ->check(CLI::PositiveNumber)->type_name("SECONDS");
+  sub.add_option("--report", run.report, "Write a page about the run")->type_name("FILE.html");
+  sub.add_flag("--json", run.json, "One JSON line per result, then one with the summary");
+  sub.add_option("--seed", run.seed, "Seed of all randomness in the run")->type_name("N");
+  sub.add_flag("-q,--quiet", run.quiet, "Only results and errors");
+  sub.add_flag("--no-history", run.no_history, "Do not record this run");
+}
+
+void declare_look(CLI::App& app, Parsed& out) {
+  CLI::App& check = *app.add_subcommand("check", "Report everything wrong with tube files");
+  check.add_option("FILE", out.check.files, "Tube files")->required();
+  check.add_flag_callback("--json", [&out] { out.check.format = "json"; }, "Problems as JSON");
+  check.add_flag_callback("--sarif", [&out] { out.check.format = "sarif"; }, "Problems as SARIF 2.1.0");
+  check.add_flag_callback("--github", [&out] { out.check.format = "github"; },
+                          "Problems as GitHub annotations");
+  check.add_flag("--types", out.check.types, "Import Python types too, and check their slots and signals");
+
+  CLI::App& graph = *app.add_subcommand("graph", "Draw a tube");
+  graph.add_option("FILE", out.graph.file, "A tube file, or 'hello'")->required();
+  graph.add_option("-f,--format", out.graph.format, "ascii, mermaid, dot or svg")
+      ->check(CLI::IsMember({"ascii", "mermaid", "dot", "svg"}))->type_name("NAME");
+  graph.add_option("-o,--output", out.graph.output, "Write to a file")->type_name("FILE");
+
+  CLI::App& ops = *app.add_subcommand("ops", "List and describe native operators");
+  ops.require_subcommand(1);
+  CLI::App& list = *ops.add_subcommand("list", "All operators, one line each");
+  list.add_flag("--json", out.ops_list.json, "As JSON");
+  CLI::App& describe = *ops.add_subcommand("describe", "Everything about one operator");
+  describe.add_option("NAME", out.ops_describe.name, "Such as table.read")->required();
+  describe.add_flag("--json", out.ops_describe.json, "As JSON");
+
+  CLI::App& explain = *app.add_subcommand("explain", "Explain an error id");
+  explain.add_option("ID", out.explain.id, "Such as PS0101; without it, list all");
+}
+
+void declare_records(CLI::App& app, Parsed& out) {
+  CLI::App& history = *app.add_subcommand("history", "List the runs of the past");
+  history.add_option("-n,--limit", out.history.limit, "At most so many")
+      ->check(CLI::PositiveNumber)->type_name("N");
+  history.add_option("--file", out.history.file, "Only runs of this tube")->type_name("FILE");
+  history.add_flag("--json", out.history.json, "One JSON line per run");
+
+  CLI::App& show = *app.add_subcommand("show", "Show a run, or a result by its content address");
+  show.add_option("NAME", out.show.name, "Run id or CID, or the beginning of one")->required();
+  show.add_flag("--json", out.show.json, "As JSON");
+
+  CLI::App& doctor = *app.add_subcommand("doctor", "Versions, backend and what is missing");
+  doctor.add_flag("--json", out.doctor.json, "As JSON");
+
+  CLI::App& completion = *app.add_subcommand("completion", "Print a shell's completion script");
+  completion.add_option("SHELL", out.shell, "bash, zsh or fish")->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+}
+
+int complete(const std::string& shell, Session& session);
+
+int dispatch(CLI::App& app, const Parsed& parsed, Session& session) {
+  const CLI::App& sub = *app.get_subcommands().front();
+  const std::string name = sub.get_name();
+  if (name == "run") {
+    return run(parsed.run, session);
+  }
+  if (name == "check") {
+    return check(parsed.check, session);
+  }
+  if (name == "graph") {
+    return graph(parsed.graph, session);
+  }
+  if (name == "ops") {
+    return ops(sub.got_subcommand("list") ? parsed.ops_list : parsed.ops_describe, session);
+  }
+  if (name == "explain") {
+    return explain(parsed.explain, session);
+  }
+  if (name == "doctor") {
+    return doctor(parsed.doctor, session);
+  }
+  if (name == "history") {
+    return history(parsed.history, session);
+  }
+  if (name == "show") {
+    return show(parsed.show, session);
+  }
+  return complete(parsed.shell, session);
+}
+
+/// The words a shell offers; options are read from the commands themselves.
+int complete(const std::string& shell, Session& session) {
+  std::string words;
+  for (const char* name : kCommandNames) {
+    words += fmt::format("{}{}", words.empty() ? "" : " ", name);
+  }
+  if (shell == "bash") {
+    session.terminal.out(fmt::format(
+        "_penstock() {{\n"
+        "  local word=${{COMP_WORDS[COMP_CWORD]}}\n"
+        "  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"{}\" -- \"$word\"))\n"
+        "  else COMPREPLY=($(compgen -f -X '!*.y*ml' -- \"$word\") $(compgen -d -- \"$word\")); fi\n"
+        "}}\ncomplete -F _penstock penstock", words));
+  } else if (shell == "zsh") {
+    session.terminal.out(fmt::format(
+        "#compdef penstock\n_arguments '1:command:({})' '*:file:_files -g \"*.y(a|)ml\"'", words));
+  } else {
+    session.terminal.out(fmt::format(
+        "complete -c penstock -n __fish_use_subcommand -f -a '{}'\n"
+        "complete -c penstock -n 'not __fish_use_subcommand' -F", words));
+  }
+  return kOk;
+}
+
+/// CLI11's words for a wrong command line, as ours.
+int report_usage(const CLI::ParseError& error, CLI::App& app, Session& session) {
+  std::string message = error.what();
+  std::ranges::replace(message, '\n', ' ');
+  const std::string command =
+      app.get_subcommands().empty() ? "" : " " + app.get_subcommands().front()->get_name();
+  std::string help = fmt::format("penstock{} --help", command);
+  if (command.empty() && !session.args.empty() && !session.args.front().starts_with('-')) {
+    const std::string& word = session.args.front();
+    message = fmt::format("unknown command '{}'", word);
+    const std::vector<std::string> known(kCommandNames.begin(), kCommandNames.end());
+    const std::string guess = core::nearest_name(word, known);
+    if (!guess.empty()) {
+      help = fmt::format("did you mean 'penstock {}'?", guess);
+    } else if (word.ends_with(".yaml") || word.ends_with(".yml")) {
+      help = fmt::format("did you mean 'penstock run {}'?", word);
+    }
+  }
+  return usage_error(session, std::move(message), std::move(help));
+}
+
+report::ColorMode color_of(const std::string& name) {
+  if (name == "auto") {
+    return report::ColorMode::kAuto;
+  }
+  return name == "always" ? report::ColorMode::kAlways : report::ColorMode::kNever;
+}
+
+}  // namespace
+
+int usage_error(Session& session, std::string message, std::string help) {
+  session.terminal.error(flow::Diagnostic{
+      .id = "PS0901", .message = std::move(message), .location = {}, .excerpt = {},
+      .help = std::move(help)});
+  return kUsage;
+}
+
+int main(std::span<const std::string> args, const CliHost& host) {
+  if (args.size() == 2 && args[0] == kWorkerArgument) {
+    return run_native_worker(args[1]);
+  }
+  Session session{.host = host, .args = args, .terminal = Terminal()};
+  Parsed parsed;
+  CLI::App app("Run pipelines written once, anywhere, with one result everywhere.", "penstock");
+  app.set_version_flag("--version", fmt::format("penstock {}", base::version()));
+  app.add_option("--color", parsed.color, "Colours: auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))->type_name("WHEN");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.failure_message(CLI::FailureMessage::simple);
+  declare_run(app, parsed.run);
+  declare_look(app, parsed);
+  declare_records(app, parsed);
+  app.footer("A first tube:  penstock run hello\nExit codes: 0 ok, 1 failed, 2 usage, 3 a check did "
+             "not hold, 130 interrupted");
+  try {
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them reversed
+  } catch (const CLI::CallForHelp&) {
+    std::string text = app.help();
+    text.erase(text.find_last_not_of('\n') + 1);
+    session.terminal.out(text);
+    return kOk;
+  } catch (const CLI::CallForVersion& version) {
+    session.terminal.out(version.what());
+    return kOk;
+  } catch (const CLI::ParseError& error) {
+    return report_usage(error, app, session);
+  }
+  session.terminal = Terminal(color_of(parsed.color));
+  const int code = dispatch(app, parsed, session);
+  return std::fflush(stdout) == 0 || code != kOk ? code : static_cast<int>(kFailed);
+}
+
+}  // namespace penstock::cli

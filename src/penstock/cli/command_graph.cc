@@ -1,0 +1,76 @@
+// penstock graph: the picture of a tube. Needs no types, so no Python.
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "penstock/cli/commands.h"
+#include "penstock/cli/tubes.h"
+#include "penstock/flow/graph_draw.h"
+
+namespace penstock::cli {
+namespace {
+
+flow::GraphFormat format_of(std::string_view name) {
+  if (name == "mermaid") {
+    return flow::GraphFormat::kMermaid;
+  }
+  if (name == "dot") {
+    return flow::GraphFormat::kDot;
+  }
+  return name == "svg" ? flow::GraphFormat::kSvg : flow::GraphFormat::kAscii;
+}
+
+/// Writes beside `path`, then renames: nobody ever sees half a file.
+base::Status write_file(const std::string& path, std::string_view text) {
+  const std::string part = path + ".part";
+  const auto failed = [&](const char* what) {
+    const std::string reason = std::strerror(errno);
+    std::remove(part.c_str());
+    return base::fail(base::Error(base::ErrorCode::kUnavailable,
+                                  fmt::format("cannot {} '{}': {}", what, path, reason))
+                          .with_id("PS0909"));
+  };
+  std::FILE* const file = std::fopen(part.c_str(), "wb");
+  if (file == nullptr) {
+    return failed("write");
+  }
+  const bool whole = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (std::fclose(file) != 0 || !whole) {
+    return failed("write");
+  }
+  if (std::rename(part.c_str(), path.c_str()) != 0) {
+    return failed("rename to");
+  }
+  return {};
+}
+
+}  // namespace
+
+int graph(const GraphCommand& command, Session& session) {
+  const flow::ParsedSpec parsed = load_tube(command.file);
+  for (const flow::Diagnostic& problem : parsed.diagnostics) {
+    session.terminal.error(problem);
+  }
+  if (!parsed.whole || parsed.spec.nodes.empty()) {
+    if (parsed.diagnostics.empty()) {
+      session.terminal.note("the tube has no nodes");
+    }
+    return parsed.diagnostics.empty() ? kOk : kFailed;
+  }
+  std::string picture = flow::draw_graph(parsed.spec, format_of(command.format));
+  if (!command.output.empty()) {
+    if (const auto written = write_file(command.output, picture); !written.has_value()) {
+      session.terminal.error(written.error());
+      return kFailed;
+    }
+    return parsed.diagnostics.empty() ? kOk : kFailed;
+  }
+  picture.erase(picture.find_last_not_of('\n') + 1);
+  session.terminal.out(picture);
+  return parsed.diagnostics.empty() ? kOk : kFailed;
+}
+
+}  // namespace penstock::cli

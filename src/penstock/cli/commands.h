@@ -1,0 +1,80 @@
+// The subcommands: options as data, and one function each. cli.cc declares them to CLI11.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "penstock/cli/cli.h"
+#include "penstock/cli/terminal.h"
+
+namespace penstock::cli {
+
+/// What every command is given.
+struct Session {
+  const CliHost& host;
+  std::span<const std::string> args;  ///< the whole command line, to hand over to Python
+  Terminal terminal;
+};
+
+struct RunCommand {
+  std::string file;                 ///< path, or "hello"
+  ExecutorRequest executor;
+  std::optional<std::int64_t> epochs;
+  std::vector<std::string> inputs;  ///< "name=value"
+  std::string report;               ///< path; empty = none
+  bool json = false;
+  bool quiet = false;
+  bool no_history = false;
+  std::uint64_t seed = 0;
+};
+int run(const RunCommand& command, Session& session);
+
+struct CheckCommand {
+  std::vector<std::string> files;
+  std::string format = "text";      ///< "text", "json", "sarif", "github"
+  bool types = false;               ///< import Python types and look at their signatures
+};
+int check(const CheckCommand& command, Session& session);
+
+struct GraphCommand {
+  std::string file;
+  std::string format = "ascii";     ///< "ascii", "mermaid", "dot", "svg"
+  std::string output;               ///< path; empty = standard output
+};
+int graph(const GraphCommand& command, Session& session);
+
+struct OpsCommand {
+  std::string name;                 ///< empty = list all
+  bool json = false;
+};
+int ops(const OpsCommand& command, Session& session);
+
+struct ExplainCommand {
+  std::string id;                   ///< empty = list all
+};
+int explain(const ExplainCommand& command, Session& session);
+
+struct DoctorCommand {
+  bool json = false;
+};
+int doctor(const DoctorCommand& command, Session& session);
+
+struct HistoryCommand {
+  std::int64_t limit = 20;
+  std::string file;                 ///< only runs of this tube file
+  bool json = false;
+};
+int history(const HistoryCommand& command, Session& session);
+
+struct ShowCommand {
+  std::string name;                 ///< run id or CID, or a beginning of one
+  bool json = false;
+};
+int show(const ShowCommand& command, Session& session);
+
+/// Prints a PS0901 and returns kUsage.
+int usage_error(Session& session, std::string message, std::string help = {});
+
+}  // namespace penstock::cli

@@ -1,0 +1,131 @@
+// See python.h.
+#include "penstock/cli/python.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "penstock/cli/hello.h"
+#include "penstock/flow/packs.h"
+
+namespace penstock::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Set for the Python we start: if that Python in turn finds no extension, it must not start us.
+constexpr const char* kHandedOver = "PENSTOCK_HANDED_OVER";
+
+std::string environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// True when <prefix of python>/lib/python*/{site,dist}-packages has a penstock package. Looking is
+/// a hundred times cheaper than starting the interpreter to ask it.
+bool has_penstock(const fs::path& python) {
+  std::error_code failed;
+  if (!fs::exists(python, failed) || access(python.c_str(), X_OK) != 0) {
+    return false;
+  }
+  const fs::path prefix = python.parent_path().parent_path();
+  for (const char* lib : {"lib", "lib64", "local/lib"}) {
+    for (fs::directory_iterator entry(prefix / lib, failed), end; !failed && entry != end;
+         entry.increment(failed)) {
+      if (!entry->path().filename().string().starts_with("python3")) {
+        continue;
+      }
+      for (const char* packages : {"site-packages", "dist-packages"}) {
+        std::error_code ignored;
+        if (fs::exists(entry->path() / packages / "penstock" / "__init__.py", ignored)) {
+          return true;
+        }
+      }
+    }
+    failed.clear();
+  }
+  return false;
+}
+
+fs::path own_folder() {
+  std::error_code failed;
+  const fs::path self = fs::read_symlink("/proc/self/exe", failed);
+  return failed ? fs::path() : self.parent_path();
+}
+
+}  // namespace
+
+bool is_python_node(const flow::NodeSpec& node) {
+  const std::string& type = node.type;
+  if (type == "map" || type == "gather" || type == "return" || type == "tube" || type.empty() ||
+      type == "?") {
+    return false;
+  }
+  return !flow::is_pack_type(type) && hello_registry().find(type) == nullptr;
+}
+
+std::int64_t count_python_nodes(const flow::Spec& spec) {
+  return std::ranges::count_if(spec.nodes, is_python_node);
+}
+
+std::string find_python() {
+  if (const std::string chosen = environment("PENSTOCK_PYTHON"); !chosen.empty()) {
+    return chosen;
+  }
+  std::vector<fs::path> candidates;
+  if (const fs::path folder = own_folder(); !folder.empty()) {
+    candidates.push_back(folder / "python3");
+    candidates.push_back(folder / "python");
+  }
+  if (const std::string active = environment("VIRTUAL_ENV"); !active.empty()) {
+    candidates.push_back(fs::path(active) / "bin" / "python");
+  }
+  const std::string path = environment("PATH");
+  for (std::size_t begin = 0; begin < path.size();) {
+    const std::size_t end = std::min(path.find(':', begin), path.size());
+    candidates.push_back(fs::path(path.substr(begin, end - begin)) / "python3");
+    begin = end + 1;
+  }
+  const auto found = std::ranges::find_if(candidates, has_penstock);
+  return found == candidates.end() ? std::string() : found->string();
+}
+
+int hand_over(const flow::Spec& spec, Session& session) {
+  const std::string python = find_python();
+  const auto first = std::ranges::find_if(spec.nodes, is_python_node);
+  flow::Diagnostic problem;
+  problem.id = "PS0904";
+  problem.location = {.file = spec.file, .line = first->type_mark.line,
+                      .column = first->type_mark.column};
+  if (python.empty() || !environment(kHandedOver).empty()) {
+    problem.message = fmt::format(
+        "node '{}' is the Python type '{}', and no Python that has penstock was found", first->id,
+        first->type);
+    problem.help = "activate the environment penstock is installed in, or set PENSTOCK_PYTHON";
+    session.terminal.error(problem);
+    return kFailed;
+  }
+  setenv(kHandedOver, "1", 1);
+  std::vector<std::string> words{python, "-m", "penstock"};
+  words.insert(words.end(), session.args.begin(), session.args.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) {
+    argv.push_back(word.data());
+  }
+  argv.push_back(nullptr);
+  execv(python.c_str(), argv.data());
+  problem.message = fmt::format("cannot start {}: {}", python, std::strerror(errno));
+  session.terminal.error(problem);
+  return kFailed;
+}
+
+}  // namespace penstock::cli

@@ -1,0 +1,24 @@
+// Hands the command over to the Python in which penstock is installed.
+#pragma once
+
+#include <string>
+
+#include "penstock/cli/commands.h"
+#include "penstock/flow/spec.h"
+
+namespace penstock::cli {
+
+/// True when `node` is neither structural (map, gather, return, tube) nor a native operator.
+bool is_python_node(const flow::NodeSpec& node);
+/// How many of them there are.
+std::int64_t count_python_nodes(const flow::Spec& spec);
+
+/// The Python to use, or empty: $PENSTOCK_PYTHON, the one beside this executable, that of
+/// $VIRTUAL_ENV, the first python3 in PATH; each only if penstock is installed in it.
+std::string find_python();
+
+/// Replaces this process by `python -m penstock <the same arguments>`. Returns only on failure,
+/// with the exit code, the error printed.
+int hand_over(const flow::Spec& spec, Session& session);
+
+}  // namespace penstock::cli

@@ -1,0 +1,209 @@
+// See tubes.h.
+#include "penstock/cli/tubes.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <iterator>
+#include <map>
+#include <set>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "penstock/cli/hello.h"
+#include "penstock/cli/python.h"
+#include "penstock/flow/packs.h"
+
+namespace penstock::cli {
+namespace {
+
+using core::Value;
+
+constexpr std::string_view kInputPrefix = "input.";
+
+/// Names a bare `type:` may have: the builtins of Python 3.11 that can be called.
+constexpr auto kBuiltins = std::to_array<std::string_view>({
+    "abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "callable", "chr", "complex",
+    "dict", "dir", "divmod", "enumerate", "eval", "exec", "filter", "float", "format", "frozenset",
+    "getattr", "hasattr", "hash", "hex", "id", "input", "int", "isinstance", "issubclass", "iter",
+    "len", "list", "max", "min", "next", "object", "oct", "open", "ord", "pow", "print", "range",
+    "repr", "reversed", "round", "set", "setattr", "slice", "sorted", "str", "sum", "tuple", "type",
+    "vars", "zip", "aiter", "anext", "breakpoint", "classmethod", "compile", "delattr", "globals",
+    "locals", "memoryview", "property", "staticmethod", "super", "BaseException", "Exception"});
+
+/// A type about which nothing is known: it has every signal and slot the tube speaks of.
+class UnknownType final : public core::NodeType {
+ public:
+  explicit UnknownType(std::vector<std::string> signals) {
+    signature_.any_positional = true;
+    signature_.any_keyword = true;
+    if (!signals.empty()) {
+      signature_.signals = std::move(signals);
+    }
+  }
+  const core::Signature& signature() const override { return signature_; }
+  base::Result<std::shared_ptr<const core::Operator>> bind(
+      std::span<const core::Binding>) const override {
+    return std::make_shared<const Nothing>();
+  }
+  std::string identity() const override { return "unknown"; }
+
+ private:
+  class Nothing final : public core::Operator {
+    base::Result<core::Step> call(core::Call&) const override { return core::Step::kDone; }
+  };
+  core::Signature signature_;
+};
+
+/// Parameters whose value an input will give have no value yet: a sample of the declared type
+/// stands in, so that the others are still checked.
+Value with_samples(const flow::NodeSpec& node, const core::OperatorSpec& spec, const Value& params) {
+  std::vector<core::MapEntry> out;
+  for (const auto& [name, value] : params.as_map()) {
+    const auto written = std::ranges::find(node.params, name, &flow::ParameterValue::name);
+    const bool from_input = written != node.params.end() && written->value.is(core::Kind::kText) &&
+                            written->value.as_text().starts_with(kInputPrefix);
+    const auto declared = std::ranges::find(spec.parameters, name, &core::ParameterSpec::name);
+    if (!from_input || declared == spec.parameters.end()) {
+      out.emplace_back(name, value);
+      continue;
+    }
+    const std::string& type = declared->type;
+    Value sample = Value::text(declared->choices.empty() ? "x" : declared->choices.front());
+    if (type == "int" || type == "float") {
+      sample = Value::integer(1);
+    } else if (type == "bool") {
+      sample = Value::boolean(true);
+    } else if (type == "list of text") {
+      sample = Value::list({});
+    } else if (type == "map") {
+      sample = Value::map({});
+    }
+    out.emplace_back(name, declared->default_value.value_or(std::move(sample)));
+  }
+  return Value::map(std::move(out));
+}
+
+/// For checking: native operators as they are, other types unknown. Owner thread only.
+class CheckResolver final : public flow::Resolver {
+ public:
+  CheckResolver(const flow::Spec& spec, const CliHost* host) : host_(host) {
+    for (const flow::NodeSpec& node : spec.nodes) {
+      for (const flow::Dependency& dependency : node.depends) {
+        signals_[dependency.node].insert(dependency.signal);
+      }
+    }
+  }
+
+  base::Result<std::unique_ptr<core::NodeType>> resolve(const flow::NodeSpec& node,
+                                                        const Value& params) const override {
+    if (node.type.empty() || node.type == "?") {
+      return unknown(node);
+    }
+    if (flow::is_pack_type(node.type)) {
+      const auto pack = flow::load_pack(node.type.substr(0, node.type.find('.')));
+      const core::Registry::Entry* const entry =
+          pack.has_value() ? (*pack)->find(node.type) : nullptr;
+      return flow::PackResolver().resolve(
+          node, entry == nullptr ? params : with_samples(node, entry->spec, params));
+    }
+    if (const core::Registry::Entry* const entry = hello_registry().find(node.type)) {
+      return hello_registry().make_type(node.type, with_samples(node, entry->spec, params));
+    }
+    if (host_ != nullptr) {
+      return std::unique_ptr<core::NodeType>();
+    }
+    const bool bare = !node.type.contains('.');
+    if (bare && std::ranges::find(kBuiltins, node.type) == kBuiltins.end()) {
+      return std::unique_ptr<core::NodeType>();
+    }
+    return unknown(node);
+  }
+
+  std::vector<std::string> known_names() const override {
+    std::vector<std::string> names(kBuiltins.begin(), kBuiltins.end());
+    std::ranges::move(flow::PackResolver().known_names(), std::back_inserter(names));
+    return names;
+  }
+
+ private:
+  std::unique_ptr<core::NodeType> unknown(const flow::NodeSpec& node) const {
+    const auto used = signals_.find(node.id);
+    std::vector<std::string> names;
+    if (used != signals_.end()) {
+      names.assign(used->second.begin(), used->second.end());
+    }
+    return std::make_unique<UnknownType>(std::move(names));
+  }
+
+  const CliHost* host_;
+  std::map<std::string, std::set<std::string>> signals_;  ///< by node, as other nodes name them
+};
+
+}  // namespace
+
+flow::ParsedSpec load_tube(const std::string& name) {
+  std::error_code ignored;
+  if (name == kHelloName && !std::filesystem::exists(name, ignored)) {
+    return flow::parse_spec_partly(hello_tube(), std::string(kHelloName));
+  }
+  return flow::load_spec_partly(name);
+}
+
+std::expected<std::shared_ptr<const flow::Plan>, flow::Diagnostics> compile_tube(
+    const flow::Spec& spec, const CliHost& host, const Value& tube_inputs) {
+  static const flow::RegistryResolver hello(hello_registry());
+  static const flow::PackResolver packs;
+  std::vector<const flow::Resolver*> resolvers{&hello, &packs};
+  resolvers.insert(resolvers.end(), host.resolvers.begin(), host.resolvers.end());
+  return flow::Plan::compile(spec, resolvers, tube_inputs);
+}
+
+flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host) {
+  const CheckResolver checker(spec, host);
+  std::vector<const flow::Resolver*> resolvers{&checker};
+  if (host != nullptr) {
+    resolvers.insert(resolvers.end(), host->resolvers.begin(), host->resolvers.end());
+  }
+  std::vector<core::MapEntry> stand_ins;
+  for (const flow::InputSpec& input : spec.inputs) {
+    if (input.scope == flow::Scope::kTube && input.default_value.is_absent()) {
+      stand_ins.emplace_back(input.id, Value::null());
+    }
+  }
+  auto plan = flow::Plan::compile(spec, resolvers, Value::map(std::move(stand_ins)));
+  return plan.has_value() ? flow::Diagnostics() : std::move(plan.error());
+}
+
+flow::Diagnostics merge_diagnostics(const flow::Spec& spec, flow::Diagnostics a,
+                                    flow::Diagnostics b) {
+  // A node reaches from its line to the line before the next node.
+  const auto node_at = [&spec](std::int32_t line) {
+    std::int32_t start = 0;
+    for (const flow::NodeSpec& node : spec.nodes) {
+      if (node.mark.line <= line) {
+        start = std::max(start, node.mark.line);
+      }
+    }
+    return start;
+  };
+  std::set<std::int32_t> broken;
+  for (const flow::Diagnostic& problem : a) {
+    broken.insert(node_at(problem.location.line));
+  }
+  if (!a.empty()) {
+    std::erase_if(b, [&](const flow::Diagnostic& problem) {
+      return broken.contains(node_at(problem.location.line));
+    });
+  }
+  std::ranges::move(b, std::back_inserter(a));
+  std::ranges::stable_sort(a, {}, [](const flow::Diagnostic& problem) {
+    return std::pair(problem.location.line, problem.location.column);
+  });
+  return a;
+}
+
+}  // namespace penstock::cli

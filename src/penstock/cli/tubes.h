@@ -1,0 +1,30 @@
+// Finding, reading and compiling the tube a command names.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "penstock/cli/commands.h"
+#include "penstock/flow/plan.h"
+#include "penstock/flow/spec_yaml.h"
+
+namespace penstock::cli {
+
+/// The tube file `name`, or the built-in tube for "hello" where no such file exists.
+flow::ParsedSpec load_tube(const std::string& name);
+
+/// Compiles for running: native operators first, then the host's.
+std::expected<std::shared_ptr<const flow::Plan>, flow::Diagnostics> compile_tube(
+    const flow::Spec& spec, const CliHost& host, const core::Value& tube_inputs);
+
+/// Everything wrong with the wiring that can be known without importing Python types, or, with
+/// `host`, with them. Tube inputs without a value get a stand-in. Names are cut to what fits a line.
+flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host);
+
+/// `a` and `b` in one list by place; of `b` those that lie in a node with a problem in `a` are
+/// left out, since they most likely follow from it.
+flow::Diagnostics merge_diagnostics(const flow::Spec& spec, flow::Diagnostics a,
+                                    flow::Diagnostics b);
+
+}  // namespace penstock::cli
