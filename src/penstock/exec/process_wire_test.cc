@@ -11,7 +11,6 @@
 #include "penstock/exec/channel_socket.h"
 #include "penstock/exec/process_history.h"
 #include "penstock/exec/process_placement.h"
-#include "penstock/exec/process_plan.h"
 #include "penstock/exec/process_test_support.h"
 #include "penstock/exec/shm_copies.h"
 
@@ -137,19 +136,6 @@ TEST(PlacementTest, PinsStatesAndFillsTheLeastLoaded) {
   EXPECT_LT(more, 1000);
   placement.lost(0);
   EXPECT_TRUE(placement.has_room(0, two));
-}
-
-TEST(PlanPackageTest, CompilesToTheSamePlan) {
-  const auto plan = testing::compile(kTube).value();
-  const Value inputs = Value::map({{"late", Value::integer(15)}});
-  const auto bytes = pack_plan(*plan, inputs, Value::text("host"));
-  ASSERT_TRUE(bytes.has_value());
-  const auto packed = unpack_plan(*bytes);
-  ASSERT_TRUE(packed.has_value());
-  EXPECT_TRUE(packed->tube_inputs == inputs);
-  EXPECT_EQ(packed->host.as_text(), "host");
-  EXPECT_EQ(packed->text, kTube);
-  EXPECT_EQ(unpack_plan("\x01").error().code(), base::ErrorCode::kDataLoss);
 }
 
 TEST(CopyCacheTest, FindsExactlyTheSameBytesAndStaysBounded) {

@@ -1,5 +1,6 @@
 #include "penstock/exec/shm_arena.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -35,6 +36,33 @@ SharedArena& SharedArena::instance() {
   // Never destroyed: buffers may outlive every static object.
   static SharedArena* const arena = new SharedArena;
   return *arena;
+}
+
+SharedArena::SharedArena() {
+  ::pthread_atfork(
+      [] {
+        instance().mutex_.lock();
+        SegmentTable::instance().lock_for_fork();
+      },
+      [] {
+        SegmentTable::instance().unlock_after_fork(false);
+        instance().mutex_.unlock();
+      },
+      [] {
+        SegmentTable::instance().unlock_after_fork(true);
+        instance().become_private();
+        instance().mutex_.unlock();
+      });
+}
+
+void SharedArena::become_private() {
+  forked_ = true;
+  for (const auto& area : areas_) {
+    // The same bytes at the same place, but what the child writes stays with it. On failure the
+    // memory stays shared, which is what it was.
+    ::mmap(area->segment->base(), static_cast<std::size_t>(area->segment->size_bytes()),
+           PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, area->segment->fd(), 0);
+  }
 }
 
 base::Result<std::shared_ptr<core::Buffer>> SharedArena::allocate(std::int64_t size_bytes) {
@@ -108,6 +136,10 @@ base::Result<std::byte*> SharedArena::take(std::int64_t size_bytes) {
   Place place;
   {
     const std::lock_guard lock(mutex_);
+    if (forked_) {
+      return base::fail(base::ErrorCode::kFailedPrecondition,
+                        "shared memory cannot be used in a process that was forked");
+    }
     for (const auto& area : areas_) {
       place = place_in(*area, wanted);
       if (place.data != nullptr) {

@@ -22,11 +22,14 @@ namespace penstock::exec {
 /// Thread-safe. Blocks are at least 4096-byte aligned and are used again when every user has let go
 /// (first touch of a fresh page costs more than copying it). Free segments beyond a bound give
 /// their pages back to the system.
+///
+/// A process that forks (we never do; a node may) gets private copies, as of any other memory, and
+/// the child allocates no more.
 class SharedArena {
  public:
   static SharedArena& instance();
 
-  /// Uninitialised memory. kResourceExhausted.
+  /// Uninitialised memory. kResourceExhausted; kFailedPrecondition after a fork.
   base::Result<std::shared_ptr<core::Buffer>> allocate(std::int64_t size_bytes);
   /// A copy of `bytes`.
   base::Result<std::shared_ptr<core::Buffer>> copy(std::span<const std::byte> bytes);
@@ -62,16 +65,18 @@ class SharedArena {
     std::int64_t fresh_bytes = 0;  ///< of these, never touched before
   };
 
-  SharedArena() = default;
+  SharedArena();
 
   base::Result<std::byte*> take(std::int64_t size_bytes);
   Place place_in(Area& area, std::int64_t size_bytes) const;
   void give_back(const std::byte* block);
   void trim();
+  void become_private();
   Area* find_area(const std::byte* data) const;
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Area>> areas_;  ///< guarded by mutex_
+  bool forked_ = false;                       ///< guarded by mutex_
 };
 
 }  // namespace penstock::exec

@@ -1,5 +1,8 @@
 #include "penstock/exec/shm_arena.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstring>
 #include <map>
 #include <random>
@@ -119,6 +122,24 @@ TEST(SharedArenaTest, ThreadsShareIt) {
   work(2);
   other.join();
   EXPECT_EQ(SharedArena::instance().stats().used_bytes, used);
+}
+
+TEST(SharedArenaTest, AForkedChildWritesToItsOwnCopy) {
+  auto buffer = SharedArena::instance().allocate(100'000);
+  ASSERT_TRUE(buffer.has_value());
+  (*buffer)->mutable_data()[0] = std::byte{1};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool saw = (*buffer)->data()[0] == std::byte{1};
+    (*buffer)->mutable_data()[0] = std::byte{2};
+    const bool refused = !SharedArena::instance().allocate(1).has_value();
+    const bool unknown = SegmentTable::instance().find((*buffer)->data(), 1) == nullptr;
+    ::_exit(saw && refused && unknown ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ((*buffer)->data()[0], std::byte{1});
 }
 
 TEST(BufferExchangeTest, OwnMemoryComesBackAtTheSameAddress) {

@@ -118,6 +118,14 @@ std::shared_ptr<const Segment> SegmentTable::find(SegmentId id) const {
   return found == by_id_.end() ? nullptr : found->second.lock();
 }
 
+void SegmentTable::unlock_after_fork(bool in_child) {
+  if (in_child) {
+    by_base_.clear();
+    by_id_.clear();
+  }
+  mutex_.unlock();
+}
+
 std::shared_ptr<const Segment> SegmentTable::find(const std::byte* data,
                                                   std::int64_t size_bytes) const {
   const std::lock_guard lock(mutex_);

@@ -63,6 +63,10 @@ class SegmentTable {
   /// The segment with this id, or null.
   std::shared_ptr<const Segment> find(SegmentId id) const;
 
+  // Around fork(): mutex held, then given back; in the child nothing is found any more.
+  void lock_for_fork() { mutex_.lock(); }
+  void unlock_after_fork(bool in_child);
+
  private:
   struct Entry {
     std::int64_t size_bytes;
