@@ -111,10 +111,11 @@ function operatorText(node, chars) {
 }
 
 function drawGraph(host, run, statsOf, statusOf, select) {
-  const nodes = run.nodes, edges = (run.edges || []).filter(([a, b]) => nodes[a] && nodes[b]);
+  const ids = run.nodes.map((_, i) => i).filter((i) => !run.nodes[i].hidden), nodes = ids.map((i) => run.nodes[i]), place = new Map(ids.map((i, k) => [i, k]));
+  const edges = (run.edges || []).filter(([a, b]) => place.has(a) && place.has(b)).map(([a, b, ...rest]) => [place.get(a), place.get(b), ...rest]);
   const { points, paths, depth } = layoutGraph(nodes.length, edges);
   const X = (p) => 10 + p.layer * (BOX_W + GAP_X), width = depth * (BOX_W + GAP_X) - GAP_X + 22;
-  const height = Math.max(...points.map((p) => p.y + p.h / 2)) + 26, total = Math.max(1, ...nodes.map((_, i) => statsOf(i).total_us || 0));
+  const height = Math.max(...points.map((p) => p.y + p.h / 2)) + 26, total = Math.max(1, ...ids.map((i) => statsOf(i).total_us || 0));
   const curves = [], holder = el("div", { class: "graph scroll" });
   const svg = sv("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Pipeline graph" });
   edges.forEach(([from, to, signal, slot, optional], e) => {
@@ -132,16 +133,16 @@ function drawGraph(host, run, statsOf, statusOf, select) {
     svg.append(line, sv("path", { d, fill: "none", stroke: "transparent", "stroke-width": 9, tip: what }));
   });
   const boxes = nodes.map((node, i) => {
-    const p = points[i], stats = statsOf(i), status = statusOf(i), x = X(p), y = p.y + 10 - BOX_H / 2, share = (stats.total_us || 0) / total;
+    const p = points[i], at = ids[i], stats = statsOf(at), status = statusOf(at), x = X(p), y = p.y + 10 - BOX_H / 2, share = (stats.total_us || 0) / total;
     const counts = stats.runs ? (stats.runs > 1 ? short(stats.runs) + "\u00d7 " : "") + duration(stats.total_us) : "";
-    const box = sv("g", { class: "n", tabindex: 0, "data-node": node.id, onclick: () => select(i), onpointerenter: () => light(i), onpointerleave: () => light(-1), tip: () => nodeTip(node, stats, status) },
+    const box = sv("g", { class: "n", tabindex: 0, "data-node": node.id, onclick: () => select(at), onpointerenter: () => light(i), onpointerleave: () => light(-1), tip: () => nodeTip(node, stats, status) },
       node.depth > 0 && [2, 1].map((k) => sv("rect", { class: "stack", x: x + 3 * k, y: y - 3 * k, width: BOX_W, height: BOX_H, rx: 6 })),
       sv("rect", { class: "box", x, y, width: BOX_W, height: BOX_H, rx: 6 }),
-      sv("rect", { x: x + 8, y: y + 11, width: 9, height: 9, rx: 2.5, style: `fill:${nodeColor(i)}` }),
+      sv("rect", { x: x + 8, y: y + 11, width: 9, height: 9, rx: 2.5, style: `fill:${nodeColor(at)}` }),
       sv("text", { class: "id", x: x + 23, y: y + 20 }, clip(node.id, 18)),
-      sv("text", { class: "op", x: x + 9, y: y + 36 }, operatorText(node, 25 - counts.length)),
+      sv("text", { class: "op", x: x + 9, y: y + 36 }, operatorText(node, 23 - counts.length)),
       sv("text", { class: "op", x: x + BOX_W - 9, y: y + 36, "text-anchor": "end" }, counts),
-      share > .004 && sv("rect", { x: x + 6, y: y + BOX_H - 3, width: Math.max(2, (BOX_W - 12) * share), height: 3, rx: 1.5, style: `fill:${nodeColor(i)}` }),
+      share > .004 && sv("rect", { x: x + 6, y: y + BOX_H - 3, width: Math.max(2, (BOX_W - 12) * share), height: 3, rx: 1.5, style: `fill:${nodeColor(at)}` }),
       status !== "idle" && sv("circle", { cx: x + BOX_W - 12, cy: y + 15, r: 4, style: `fill:var(--${{ ok: "ok", failed: "bad", running: "run" }[status] || "idle"})` }));
     svg.append(box);
     return box;
@@ -167,7 +168,7 @@ function drawGraph(host, run, statsOf, statusOf, select) {
   host.append(el("div", { class: "bar" }, el("span", { class: "mute" }, plural(nodes.length, "node") + ", " + plural(edges.length, "edge") + (stacked ? "; stacked boxes run once per element of a map" : "")), el("span", { class: "gap" }), button), holder);
   holder.append(svg);
   onWidth(holder, size);
-  return { mark: (i) => boxes.forEach((b, k) => b.classList.toggle("sel", k === i)) };
+  return { mark: (i) => boxes.forEach((b, k) => b.classList.toggle("sel", ids[k] === i)) };
 }
 
 function nodeTip(node, stats, status) {

@@ -7,7 +7,23 @@ function readRecords() {
     for (const record of Array.isArray(records) ? records : [records]) take(state, record);
   }
   state.statsOf = (i) => state.stats.get(i) || {};
+  if (state.run) completeRecords(state);
   return state;
+}
+
+// What a run that was cut short did not come to write: counts from the bars, the time of the end.
+function completeRecords(state) {
+  const { run } = state, count = run.nodes.length, beyond = (i) => i >= count;
+  if (run.more_nodes) run.nodes.push({ id: "other nodes", operator: grouped(run.more_nodes) + " not drawn", kind: "operator", depth: 0 });
+  for (const item of state.bars.concat(state.slices, state.logs)) if (isNum(item.node) && beyond(item.node)) item.node = run.more_nodes ? count : 0;
+  for (const b of state.bars) state.last_us = Math.max(state.last_us, b.start + b.dur);
+  if (state.summary) return;
+  const seen = new Map();
+  for (const b of state.bars) { if (!seen.has(b.node)) seen.set(b.node, []); seen.get(b.node).push(b); }
+  for (const [node, bars] of seen) {
+    const times = bars.map((b) => b.dur), known = state.stats.get(node), failed = bars.filter((b) => b.status === 3).length;
+    if (!known || known.runs < bars.length) state.stats.set(node, { ...known, node, runs: bars.length, failed, total_us: times.reduce((a, b) => a + b, 0), p50_us: quantile(times, .5), p95_us: quantile(times, .95), max_us: Math.max(...times) });
+  }
 }
 
 function take(state, r) {
@@ -44,10 +60,11 @@ function drawHead(state) {
 
 function drawErrors(body, state) {
   for (const e of state.errors) {
-    const where = [e.node, e.epoch !== undefined && e.epoch !== null ? "epoch " + e.epoch : ""].filter(Boolean).join(", ");
+    const where = e.origin;
     body.append(el("div", { class: "card err" }, el("h3", {}, (e.id ? e.id + " " : "") + (e.code || "error"), where ? el("small", {}, where) : null), el("pre", {}, e.message), e.help ? el("p", { class: "note" }, "help: " + e.help) : null, e.trace ? el("details", {}, el("summary", { class: "mute" }, "trace"), el("pre", {}, e.trace)) : null));
   }
-  return state.errors.length ? state.errors.length : 0;
+  if (state.summary && state.summary.errors > state.errors.length) body.append(el("p", { class: "note" }, grouped(state.summary.errors - state.errors.length) + " further errors are not listed"));
+  return state.errors.length;
 }
 
 const normalTable = (table) => ({ columns: table.columns.map((name, k) => ({ name, type: (table.types || [])[k] })), rows: table.rows || table.sample, num_rows: table.num_rows });
@@ -96,7 +113,7 @@ function drawNodes(body, state, select) {
   const run = state.run, total = Math.max(1, ...run.nodes.map((_, i) => state.statsOf(i).total_us || 0)), before = new Map(((state.changes || {}).nodes || []).map((n) => [n.id, n.total_ms]));
   const any = (key) => run.nodes.some((_, i) => state.statsOf(i)[key]), num = { numeric: true }, hists = [...state.stats.values()].map((s) => s.hist).filter(Boolean), span = [Math.min(...hists.map((h) => h[0])), Math.max(...hists.map((h) => h[0] + h[1].length))];
   const columns = [{ name: "node" }, { name: "operator" }, { name: "runs", ...num }, any("failed") && { name: "failed", ...num }, any("retries") && { name: "retries", ...num }, any("no_event") && { name: "no_event", label: "no event", ...num }, any("skipped") && { name: "skipped", ...num }, { name: "total", left: true }, { name: "p50", label: "median", ...num }, { name: "p95", ...num }, { name: "max", ...num }, { name: "durations", left: true }, before.size && { name: "change", label: "since last", ...num }].filter(Boolean);
-  const rows = run.nodes.map((node, i) => { const s = state.statsOf(i), was = before.get(node.id); const row = columns.map((c) => ({ node: node.id, operator: node.operator || node.kind, total: s.total_us || 0, p50: s.p50_us, p95: s.p95_us, max: s.max_us, durations: s.p50_us || 0, change: was > 0 && s.total_us ? s.total_us / 1e3 / was - 1 : null }[c.name] ?? s[c.name] ?? 0)); row.index = i; return row; }).filter((row) => run.nodes[row.index].kind !== "input");
+  const rows = run.nodes.map((node, i) => { const s = state.statsOf(i), was = before.get(node.id); const row = columns.map((c) => ({ node: node.id, operator: node.operator || node.kind, total: s.total_us || 0, p50: s.p50_us, p95: s.p95_us, max: s.max_us, durations: s.p50_us || 0, change: was > 0 && s.total_us ? s.total_us / 1e3 / was - 1 : null }[c.name] ?? s[c.name] ?? 0)); row.index = i; return row; }).filter((row) => run.nodes[row.index].kind !== "input" && run.nodes[row.index].id !== "other nodes");
   const view = tableView({ columns, rows }, { limit: 40, sort: "-total", click: (row) => select(row.index), cell: (row, c, k) => {
     const i = row.index, s = state.statsOf(i);
     if (c.name === "node") return el("span", {}, el("i", { class: "swatch", style: `background:${nodeColor(i)}` }), el("b", { style: "font-weight:600" }, row[k]), state.statusOf(i) === "failed" ? el("span", { class: "up" }, "  failed") : null);
@@ -151,8 +168,8 @@ function drawChanges(body, state) {
 document.addEventListener("DOMContentLoaded", () => {
   const state = readRecords();
   if (!state.run) { document.getElementById("title").append(el("p", { class: "mute" }, "This page has no record of a run.")); return; }
-  const failed = new Set(state.errors.map((e) => e.node)), part = (id) => document.querySelector("#" + id + " .body");
-  state.statusOf = (i) => { const s = state.statsOf(i), node = state.run.nodes[i]; return failed.has(node.id) || s.failed ? "failed" : s.running && !state.summary ? "running" : s.runs || node.kind === "input" ? "ok" : "idle"; };
+  const part = (id) => document.querySelector("#" + id + " .body");
+  state.statusOf = (i) => { const s = state.statsOf(i), node = state.run.nodes[i]; return s.failed ? "failed" : s.running && !state.summary ? "running" : s.runs || node.kind === "input" ? "ok" : "idle"; };
   const marks = []; let chosen = -1;
   const select = (i) => { chosen = chosen === i ? -1 : i; marks.forEach((m) => m(chosen)); };
   drawHead(state);
@@ -165,7 +182,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   attempt("errors", (b) => drawErrors(b, state), true);
   attempt("results", (b) => drawResults(b, state));
-  attempt("pipeline", (b) => { const card = b.appendChild(el("div", { class: "card" })); marks.push(drawGraph(card, state.run, state.statsOf, state.statusOf, select).mark); return state.run.nodes.length; }, true);
+  attempt("pipeline", (b) => { const card = b.appendChild(el("div", { class: "card" })); marks.push(drawGraph(card, state.run, state.statsOf, state.statusOf, select).mark); return state.run.nodes.filter((n) => !n.hidden).length; }, true);
   attempt("timeline", (b) => drawTimeline(b.appendChild(el("div", { class: "card" })), state, select));
   attempt("nodes", (b) => { const n = drawNodes(b, state, select); marks.push(n.mark); return n.count; }, true);
   attempt("logs", (b) => { const l = drawLogs(b, state); marks.push(l.mark); return l.count; }, true);
