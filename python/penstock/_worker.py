@@ -35,6 +35,7 @@ def prepare(host: dict, needs_main: bool) -> None:
     multiprocessing does), so that its functions can be found as ``__main__.name``.
     """
     sys.path[:] = host["path"]
+    _share_arrays()
     if needs_main and host["main"] is not None:
         import runpy
         import types
@@ -42,6 +43,39 @@ def prepare(host: dict, needs_main: bool) -> None:
         module = types.ModuleType("__mp_main__")
         module.__dict__.update(runpy.run_path(host["main"], run_name="__mp_main__"))
         sys.modules["__main__"] = sys.modules["__mp_main__"] = module
+
+
+def _share_arrays() -> None:
+    """Let numpy put large arrays into shared memory, as soon as a node imports it."""
+    from penstock import _core
+
+    if "numpy" in sys.modules:
+        _core.share_numpy_memory()
+    else:
+        sys.meta_path.insert(0, _AfterNumpy())
+
+
+class _AfterNumpy:
+    """Finds numpy like everybody else, and acts when its import has ended."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        if name != "numpy":
+            return None
+        import importlib.util
+
+        from penstock import _core
+
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            run_module = spec.loader.exec_module
+
+            def exec_module(module: object) -> None:
+                run_module(module)
+                _core.share_numpy_memory()
+
+            spec.loader.exec_module = exec_module
+        return spec
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 #include <nanobind/ndarray.h>
 
 #include "penstock/bindings/bind.h"
+#include "penstock/bindings/numpy_memory.h"
 #include "penstock/bindings/plan_blob.h"
 #include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_host.h"
@@ -35,6 +36,7 @@ nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>> shared_bytes(std::int64_t size
 
 void bind_worker(nb::module_& m) {
   m.def("run_worker", &run_worker, nb::arg("control_fd"));
+  m.def("share_numpy_memory", &share_numpy_memory);
   m.def("shared_bytes", &shared_bytes, nb::arg("size_bytes"));
 }
 
