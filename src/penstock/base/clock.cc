@@ -17,7 +17,7 @@ std::int64_t read(clockid_t id) {
 }
 
 #if defined(__x86_64__)
-// Ticks are turned into ns by a 32.32 fixed-point factor measured once over about 2 ms.
+// Ticks are turned into ns by a 32.32 fixed-point factor measured once over about 0.2 ms.
 struct Scale {
   bool usable = false;
   std::uint64_t first_tick = 0;
@@ -37,7 +37,7 @@ Scale measure() {
   std::int64_t ns = 0;
   do {
     ns = read(CLOCK_MONOTONIC);
-  } while (ns - scale.first_ns < 2'000'000);
+  } while (ns - scale.first_ns < 200'000);
   const std::uint64_t ticks = __rdtsc() - scale.first_tick;
   if (ticks == 0) {
     return scale;
@@ -47,6 +47,10 @@ Scale measure() {
   scale.usable = scale.ns_per_tick_32 != 0;
   return scale;
 }
+
+// Measured when the library is loaded (2 ms would be felt; 0.2 ms gives 1e-4 accuracy), so that
+// reading the clock needs no guard.
+const Scale scale = measure();
 #endif
 
 }  // namespace
@@ -57,8 +61,7 @@ std::int64_t unix_us() { return read(CLOCK_REALTIME) / 1000; }
 
 std::int64_t fast_ns() {
 #if defined(__x86_64__)
-  static const Scale scale = measure();
-  if (scale.usable) {
+  if (scale.usable) [[likely]] {
     const auto ticks = static_cast<unsigned __int128>(__rdtsc() - scale.first_tick);
     return scale.first_ns + static_cast<std::int64_t>((ticks * scale.ns_per_tick_32) >> 32);
   }

@@ -69,8 +69,8 @@ PyObject* register_codec_function(PyObject*, PyObject* const* args, Py_ssize_t c
   return register_codec(args[0], args[1], args[2], args[3]) ? Py_NewRef(Py_None) : nullptr;
 }
 
-// The long way through core::Value, which the engine takes when a value leaves the process. The tests
-// compare it with the direct codec.
+// The long way through core::Value, which the engine takes when a value leaves the process. The
+// tests compare it with the direct codec.
 PyObject* encode_by_value(PyObject*, PyObject* object) {
   const base::Result<core::Value> value = to_value(object);
   const base::Result<std::string> bytes =
@@ -115,7 +115,8 @@ PyMethodDef functions[] = {
      "encode($module, value, /, blocks=None)\n--\n\n"
      "Canonical DAG-CBOR bytes of a value.\n\n"
      "Buffers longer than 65536 bytes are linked, not contained: their raw blocks are stored as\n"
-     "blocks[cid] = bytes where `blocks` is a mutable mapping. The same value always gives the same\n"
+     "blocks[cid] = bytes where `blocks` is a mutable mapping. The same value always gives the "
+     "same\n"
      "bytes, whatever the order of its map keys."},
     {"decode", erased(decode), METH_FASTCALL | METH_KEYWORDS,
      "decode($module, data, /, blocks=None)\n--\n\n"

@@ -216,7 +216,7 @@ class PyRunner {
       entry["skipped"] = node.skipped;
       entry["failed"] = node.failed;
       entry["retries"] = node.retries;
-      entry["total_ms"] = static_cast<double>(node.duration.total_ns()) * 1e-6;
+      entry["total_ms"] = node.total_ns() * 1e-6;
       entry["p50_ms"] = static_cast<double>(node.duration.quantile_ns(0.5)) * 1e-6;
       entry["p95_ms"] = static_cast<double>(node.duration.quantile_ns(0.95)) * 1e-6;
       entry["max_ms"] = static_cast<double>(node.duration.max_ns()) * 1e-6;

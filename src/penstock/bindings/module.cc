@@ -9,6 +9,7 @@ NB_MODULE(_core, m) {
   namespace b = penstock::bindings;
   b::install_python_bridge();
   m.def("set_no_event", [](nanobind::object sentinel) { b::set_no_event(sentinel.ptr()); });
+  b::bind_cli(m);
   b::bind_codec(m);
   b::bind_runner(m);
   b::bind_worker(m);

@@ -1,10 +1,10 @@
 #include "penstock/bindings/numpy_memory.h"
 
-#include <nanobind/nanobind.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+
+#include <nanobind/nanobind.h>
 
 #include "penstock/exec/shm_arena.h"
 
@@ -14,8 +14,8 @@ namespace {
 namespace nb = nanobind;
 using exec::SharedArena;
 
-// numpy's public memory handler (NEP 49), as its C headers declare it: a capsule named "mem_handler"
-// with this struct. Declared here so that a build needs no numpy.
+// numpy's public memory handler (NEP 49), as its C headers declare it: a capsule named
+// "mem_handler" with this struct. Declared here so that a build needs no numpy.
 struct Allocator {
   void* context;
   void* (*malloc)(void* context, std::size_t size);
@@ -46,7 +46,8 @@ void* shared_malloc(void*, std::size_t size) {
 
 void* shared_calloc(void*, std::size_t count, std::size_t size) {
   if (size != 0 && count >= kSharedBytes / size + 1 && count <= PTRDIFF_MAX / size) {
-    void* const data = SharedArena::instance().allocate_raw(static_cast<std::int64_t>(count * size));
+    void* const data =
+        SharedArena::instance().allocate_raw(static_cast<std::int64_t>(count * size));
     if (data != nullptr) {
       return std::memset(data, 0, count * size);
     }

@@ -1,8 +1,8 @@
 // Arrays: the buffer protocol in both directions, DLPack through numpy. No element is copied.
-#include <Python.h>
-
 #include <string>
 #include <utility>
+
+#include <Python.h>
 
 #include "penstock/bindings/py_host.h"
 #include "penstock/bindings/py_value.h"
@@ -15,7 +15,7 @@ using core::DType;
 using core::Value;
 
 // PEP 3118 formats; numpy calls the 64-bit integers of this platform "l", not "q".
-constexpr const char* kFormats[] = {"?", "b", "h", "i", "l", "B", "H",
+constexpr const char* kFormats[] = {"?", "b", "h", "i", "l", "B",  "H",
                                     "I", "L", "e", "f", "d", "Zf", "Zd"};
 
 // numpy.<name>, kept for the life of the process; null with an error set.
@@ -73,8 +73,7 @@ PyObject* swapped(PyObject* object) {
   PyObject* dtype = array != nullptr ? PyObject_GetAttrString(array, "dtype") : nullptr;
   PyObject* native =
       dtype != nullptr ? PyObject_CallMethod(dtype, "newbyteorder", "s", "=") : nullptr;
-  PyObject* out =
-      native != nullptr ? PyObject_CallMethod(array, "astype", "O", native) : nullptr;
+  PyObject* out = native != nullptr ? PyObject_CallMethod(array, "astype", "O", native) : nullptr;
   Py_XDECREF(native);
   Py_XDECREF(dtype);
   Py_XDECREF(array);
@@ -161,8 +160,7 @@ base::Result<Value> from_dlpack(PyObject* object) {
 
 // An object whose only talent is to show a tensor through the buffer protocol.
 struct TensorView {
-  PyObject_HEAD
-  std::shared_ptr<const core::Tensor> tensor;
+  PyObject_HEAD std::shared_ptr<const core::Tensor> tensor;
   Py_ssize_t* shape_and_strides;  // 2 * ndim
 };
 
@@ -197,9 +195,8 @@ int tensor_view_get(PyObject* self, Py_buffer* out, int flags) {
                     ? const_cast<char*>(kFormats[static_cast<std::size_t>(tensor.dtype())])
                     : nullptr;
   out->shape = (flags & PyBUF_ND) != 0 ? view->shape_and_strides : nullptr;
-  out->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES
-                     ? view->shape_and_strides + num_dimensions
-                     : nullptr;
+  out->strides =
+      (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? view->shape_and_strides + num_dimensions : nullptr;
   out->suboffsets = nullptr;
   out->internal = nullptr;
   return 0;

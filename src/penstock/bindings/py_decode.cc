@@ -136,8 +136,8 @@ TextCache& texts() {
   return *cache;
 }
 
-// The keys of a map as they were read before, in order, in their encoded form: comparing those bytes
-// stands for parsing, ordering, validating and looking up each of them.
+// The keys of a map as they were read before, in order, in their encoded form: comparing those
+// bytes stands for parsing, ordering, validating and looking up each of them.
 struct KeyRun {
   struct Key {
     std::string encoded;
@@ -172,7 +172,8 @@ KeyRun*& run_place(const char* at, std::uint64_t count) {
   std::memcpy(&word, at, sizeof word);
   // Bytes behind a short key belong to its value and must not matter.
   const int num_bytes = 1 + (static_cast<std::uint8_t>(*at) & 0x1F);
-  const std::uint64_t key = num_bytes < 8 ? word & ((std::uint64_t{1} << (8 * num_bytes)) - 1) : word;
+  const std::uint64_t key =
+      num_bytes < 8 ? word & ((std::uint64_t{1} << (8 * num_bytes)) - 1) : word;
   return runs[((key + count) * 0x9E3779B97F4A7C15) >> (64 - kRunBits)];
 }
 
@@ -197,8 +198,8 @@ class PyDecoder {
   void remember(const char* first_key, PyObject* dict, std::uint64_t count);
   PyObject* read_form(const char* start, int depth);
   PyObject* read_tuple(int depth);
-  PyObject* failed(std::string what) {
-    in_.fail(std::move(what));
+  PyObject* failed(const std::string& what) {
+    in_.fail(what);
     return nullptr;
   }
   PyObject* text_failed() {
@@ -316,9 +317,9 @@ PyObject* PyDecoder::read_map(const char* start, std::uint64_t count, int depth)
     return nullptr;
   }
   // A new dict has room for five keys; more would be rehashed on the way.
-  PyObject* dict = count <= 5 ? PyDict_New()
-                              : _PyDict_NewPresized(
-                                    static_cast<Py_ssize_t>(std::min(count, kMaxPresize)));
+  PyObject* dict = count <= 5
+                       ? PyDict_New()
+                       : _PyDict_NewPresized(static_cast<Py_ssize_t>(std::min(count, kMaxPresize)));
   if (dict == nullptr || count == 0) {
     return dict;
   }
@@ -330,7 +331,8 @@ PyObject* PyDecoder::read_map(const char* start, std::uint64_t count, int depth)
   }
   const std::uint64_t num_read = run != nullptr ? read_known_keys(*run, dict, count, depth) : 0;
   release(run);
-  if (num_read == kFailed || (num_read < count && !read_new_keys(start, dict, num_read, count, depth))) {
+  if (num_read == kFailed ||
+      (num_read < count && !read_new_keys(start, dict, num_read, count, depth))) {
     Py_DECREF(dict);
     return std::exchange(form_, nullptr);
   }

@@ -174,15 +174,15 @@ bool PyEncoder::write_text(PyObject* object) {
 }
 
 void PyEncoder::write_bytes(PyObject* object) {
-  const std::span<const std::byte> data = std::as_bytes(std::span(
-      PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))));
+  const std::span<const std::byte> data = std::as_bytes(
+      std::span(PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))));
   if (static_cast<std::int64_t>(data.size()) <= core::kInlineBufferBytes) {
     out_.bytes(data);
     return;
   }
   const core::Value owner = core::Value::host(PyBox::make(Py_NewRef(object)));
-  values_.write_data(data, core::Buffer::wrap(data.data(), static_cast<std::int64_t>(data.size()),
-                                              [owner] {}));
+  values_.write_data(
+      data, core::Buffer::wrap(data.data(), static_cast<std::int64_t>(data.size()), [owner] {}));
 }
 
 bool PyEncoder::write_items(PyObject* object, int depth) {
@@ -395,8 +395,8 @@ bool PyEncoder::write_entries(const Entry* entries, std::size_t count, int depth
   return true;
 }
 
-// The writer of the last message, kept for its memory. A nested call (from a registered codec) finds
-// the place empty and makes its own. Guarded by the interpreter lock.
+// The writer of the last message, kept for its memory. A nested call (from a registered codec)
+// finds the place empty and makes its own. Guarded by the interpreter lock.
 class Arena {
  public:
   Arena() : writer_(spare != nullptr ? std::exchange(spare, nullptr) : new CborWriter()) {}

@@ -11,8 +11,7 @@ constexpr const char* kCapsuleName = "arrow_array_stream";
 
 // An object whose only talent is __arrow_c_stream__.
 struct TableStream {
-  PyObject_HEAD
-  std::shared_ptr<const core::Table> table;
+  PyObject_HEAD std::shared_ptr<const core::Table> table;
 };
 
 void table_stream_dealloc(PyObject* self) {
@@ -45,7 +44,8 @@ PyObject* arrow_c_stream(PyObject* self, PyObject*, PyObject*) {
 PyTypeObject* table_stream_type() {
   static PyTypeObject* type = [] {
     static PyMethodDef methods[] = {
-        {"__arrow_c_stream__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(arrow_c_stream)),
+        {"__arrow_c_stream__",
+         reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(arrow_c_stream)),
          METH_VARARGS | METH_KEYWORDS, "The table as an Arrow C stream, not copied."},
         {nullptr, nullptr, 0, nullptr},
     };
@@ -65,9 +65,9 @@ PyTypeObject* table_stream_type() {
 
 base::Result<std::shared_ptr<const core::Table>> table_from_python(PyObject* object) {
   PyObject* capsule = PyObject_CallMethod(object, "__arrow_c_stream__", nullptr);
-  auto* stream = capsule != nullptr ? static_cast<ArrowArrayStream*>(
-                                          PyCapsule_GetPointer(capsule, kCapsuleName))
-                                    : nullptr;
+  auto* stream = capsule != nullptr
+                     ? static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule, kCapsuleName))
+                     : nullptr;
   if (stream == nullptr) {
     Py_XDECREF(capsule);
     return base::fail(python_failure("cannot read a table through __arrow_c_stream__"));

@@ -66,7 +66,7 @@ PyKind classify(PyTypeObject* type) {
     PyKind kind;
   };
   constexpr Base kBases[] = {
-      {Py_TPFLAGS_LONG_SUBCLASS, PyKind::kInt},   {Py_TPFLAGS_UNICODE_SUBCLASS, PyKind::kText},
+      {Py_TPFLAGS_LONG_SUBCLASS, PyKind::kInt},    {Py_TPFLAGS_UNICODE_SUBCLASS, PyKind::kText},
       {Py_TPFLAGS_BYTES_SUBCLASS, PyKind::kBytes}, {Py_TPFLAGS_LIST_SUBCLASS, PyKind::kList},
       {Py_TPFLAGS_TUPLE_SUBCLASS, PyKind::kTuple}, {Py_TPFLAGS_DICT_SUBCLASS, PyKind::kMap}};
   for (const Base& base : kBases) {
@@ -112,7 +112,8 @@ bool register_codec(PyObject* type, PyObject* name, PyObject* to_payload, PyObje
     }
     return false;
   }
-  if (PyDict_Contains(codecs_by_type(), type) == 1 || PyDict_Contains(codecs_by_name(), name) == 1) {
+  if (PyDict_Contains(codecs_by_type(), type) == 1 ||
+      PyDict_Contains(codecs_by_name(), name) == 1) {
     PyErr_Format(PyExc_ValueError, "a codec is registered already: type=%s name=%U",
                  reinterpret_cast<PyTypeObject*>(type)->tp_name, name);
     return false;
@@ -129,8 +130,8 @@ bool register_codec(PyObject* type, PyObject* name, PyObject* to_payload, PyObje
 }
 
 bool payload_of(PyObject* object, PyObject*& name, PyObject*& payload) {
-  PyObject* entry = PyDict_GetItemWithError(codecs_by_type(),
-                                            reinterpret_cast<PyObject*>(Py_TYPE(object)));
+  PyObject* entry =
+      PyDict_GetItemWithError(codecs_by_type(), reinterpret_cast<PyObject*>(Py_TYPE(object)));
   if (entry == nullptr) {
     PyErr_SetString(PyExc_TypeError, "codec vanished while a value was encoded");
     return false;
@@ -155,9 +156,9 @@ PyObject* from_payload(const std::string& name, PyObject* payload) {
 }
 
 base::Error no_codec_error(PyObject* object) {
-  return base::Error(base::ErrorCode::kInvalidArgument,
-                     std::string("no codec for a value of this type: type=") +
-                         Py_TYPE(object)->tp_name)
+  return base::Error(
+             base::ErrorCode::kInvalidArgument,
+             std::string("no codec for a value of this type: type=") + Py_TYPE(object)->tp_name)
       .with_help("return built-in types, arrays or tables, or call penstock.register_codec()");
 }
 

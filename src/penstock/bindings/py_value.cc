@@ -61,8 +61,8 @@ bool ToValue::convert(PyObject* object, int depth, Value& out) {
     return true;
   }
   if (type == &PyBytes_Type) {
-    out = Value::bytes(std::string(PyBytes_AS_STRING(object),
-                                   static_cast<std::size_t>(PyBytes_GET_SIZE(object))));
+    out = Value::bytes(
+        std::string(PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))));
     return true;
   }
   if (type == &PyDict_Type) {
@@ -324,8 +324,7 @@ PyObject* from_value(const Value& value) {
       return table_to_python(value.as_table());
     case Kind::kExtension: {
       PyObject* payload = from_value(value.extension_payload());
-      PyObject* out =
-          payload != nullptr ? from_payload(value.extension_type(), payload) : nullptr;
+      PyObject* out = payload != nullptr ? from_payload(value.extension_type(), payload) : nullptr;
       Py_XDECREF(payload);
       return out;
     }
@@ -358,8 +357,8 @@ bool int_magnitude(PyObject* object, bool& negative, std::string& magnitude) {
 }
 
 PyObject* int_from_magnitude(bool negative, const std::string& magnitude) {
-  PyObject* bytes = PyBytes_FromStringAndSize(magnitude.data(),
-                                              static_cast<Py_ssize_t>(magnitude.size()));
+  PyObject* bytes =
+      PyBytes_FromStringAndSize(magnitude.data(), static_cast<Py_ssize_t>(magnitude.size()));
   PyObject* number = bytes != nullptr
                          ? PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyLong_Type),
                                                "from_bytes", "Os", bytes, "big")

@@ -3,9 +3,9 @@
 // Which Python type becomes which kind is written down in docs/formats/value-encoding.md.
 #pragma once
 
-#include <Python.h>
-
 #include <memory>
+
+#include <Python.h>
 
 #include "penstock/base/result.h"
 #include "penstock/core/value.h"
@@ -26,7 +26,14 @@ PyObject* from_value(const core::Value& value);
 
 /// What to do with a Python type that is none of the exact built-in ones.
 enum class PyKind : std::uint8_t {
-  kUnknown, kInt, kFloat, kText, kBytes, kList, kTuple, kMap,  // subclasses of the built-in types
+  kUnknown,
+  kInt,
+  kFloat,
+  kText,
+  kBytes,
+  kList,
+  kTuple,
+  kMap,         // subclasses of the built-in types
   kBuffer,      ///< buffer protocol: bytes when one-dimensional bytes, else a tensor
   kArray,       ///< numpy array or scalar
   kDlpack,      ///< __dlpack__ only

@@ -196,6 +196,10 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0505", "Worker has another plan",
      "A worker loads the tube again and found other code or parameters than the run has.",
      "a module edited while the run starts", ""},
+    {"PS0506", "State cannot be rebuilt",
+     "A worker ended, and the state of a stateful node in it can only be rebuilt by repeating the node's "
+     "calls; their inputs were more than is kept (64 MiB).",
+     "", "run it again, or use --runner threads for this tube"},
 
     {"PS0901", "Wrong usage", "The command line is not one this command takes.", "penstock run",
      "penstock run tube.yaml\n# penstock run --help"},

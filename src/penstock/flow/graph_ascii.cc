@@ -3,9 +3,9 @@
 //
 //   o      count   count_source
 //   |
-//   +-o    double  multiply       <- count.index
+//   +-o    double  multiply      <- left=count.index
 //   | |
-//   `-o    both    zip            <- count, double
+//   o-'    both    zip           <- count.index, double
 //
 // "+" a value used here and later, "`" or "'" used here for the last time, "o" the node.
 #include <algorithm>
@@ -26,9 +26,12 @@ std::string described(const GraphModel& graph, const GraphNode& node) {
   std::vector<std::string> sources;
   for (const std::int32_t number : node.in) {
     const GraphEdge& edge = graph.edges[static_cast<std::size_t>(number)];
-    const GraphNode& from = graph.nodes[static_cast<std::size_t>(edge.from)];
-    const bool plain = edge.label.empty() || edge.label == "value";
-    sources.push_back(plain ? from.id : fmt::format("{} ({})", from.id, edge.label));
+    const std::string& from = graph.nodes[static_cast<std::size_t>(edge.from)].id;
+    for (const GraphPart& part : edge.parts) {
+      const bool plain = part.signal.empty() || part.signal == "value";
+      sources.push_back(fmt::format("{}{}{}{}{}", part.slot, part.slot.empty() ? "" : "=", from,
+                                    plain ? "" : ".", plain ? "" : part.signal));
+    }
   }
   std::string out = sources.empty() ? "" : fmt::format("<- {}", fmt::join(sources, ", "));
   if (!node.maps.empty()) {

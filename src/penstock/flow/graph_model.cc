@@ -64,24 +64,20 @@ class Collector {
       const bool is_virtual = dependency.node == "input" || dependency.node == "assets";
       const std::string from =
           is_virtual ? fmt::format("{}.{}", dependency.node, dependency.signal) : dependency.node;
-      std::string label = is_virtual ? "" : dependency.signal;
-      if (!dependency.slot.empty()) {
-        label += fmt::format("{}-> {}", label.empty() ? "" : " ", dependency.slot);
-      }
-      edge(from, to, std::move(label), false);
+      edge(from, to, {.signal = is_virtual ? "" : dependency.signal, .slot = dependency.slot}, false);
     }
     for (const ParameterValue& parameter : node.params) {
       if (parameter.value.is(core::Kind::kText) &&
           parameter.value.as_text().starts_with("input.")) {
-        edge(parameter.value.as_text(), to, "params " + parameter.name, true);
+        edge(parameter.value.as_text(), to, {.signal = {}, .slot = parameter.name}, true);
       }
     }
     if (!node.enabled_input.empty()) {
-      edge("input." + node.enabled_input, to, "enabled", true);
+      edge("input." + node.enabled_input, to, {.signal = {}, .slot = "enabled"}, true);
     }
   }
 
-  void edge(const std::string& from, std::int32_t to, std::string label, bool parameter) {
+  void edge(const std::string& from, std::int32_t to, GraphPart part, bool parameter) {
     const auto found = index_.find(from);
     if (found == index_.end() || found->second == to) {
       return;
@@ -89,14 +85,14 @@ class Collector {
     for (const std::int32_t other : graph_.nodes[static_cast<std::size_t>(to)].in) {
       GraphEdge& known = graph_.edges[static_cast<std::size_t>(other)];
       if (known.from == found->second) {
-        known.label += ", " + label;
+        known.parts.push_back(std::move(part));
         known.parameter = known.parameter && parameter;
         return;
       }
     }
     const auto number = static_cast<std::int32_t>(graph_.edges.size());
     graph_.edges.push_back(
-        {.from = found->second, .to = to, .label = std::move(label), .parameter = parameter});
+        {.from = found->second, .to = to, .parts = {std::move(part)}, .parameter = parameter});
     graph_.nodes[static_cast<std::size_t>(found->second)].out.push_back(number);
     graph_.nodes[static_cast<std::size_t>(to)].in.push_back(number);
   }
@@ -195,7 +191,8 @@ void place(GraphModel& graph) {
       const GraphNode& from = graph.nodes[static_cast<std::size_t>(edge.from)];
       node.layer = std::max(node.layer, from.layer + 1);
       std::vector<std::string> maps = from.maps;
-      const bool only_count = edge.label == "n" || edge.label.starts_with("n ->");
+      const bool only_count = std::ranges::all_of(
+          edge.parts, [](const GraphPart& part) { return part.signal == "n"; });
       if (from.kind == GraphKind::kMap && !only_count) {
         maps.push_back(from.id);
       }
@@ -232,6 +229,19 @@ std::string quoted(std::string_view text, bool html) {
 
 }  // namespace
 
+std::string GraphEdge::label() const {
+  std::string out;
+  for (const GraphPart& part : parts) {
+    const std::string signal = part.signal == "value" ? "" : part.signal;
+    const std::string slot = part.slot.empty() ? "" : "-> " + part.slot;
+    const std::string text = signal + (signal.empty() || slot.empty() ? "" : " ") + slot;
+    if (!text.empty()) {
+      out += (out.empty() ? "" : ", ") + text;
+    }
+  }
+  return out;
+}
+
 GraphModel make_graph(const Spec& spec) {
   GraphModel graph = Collector(spec).take();
   place(graph);
@@ -252,10 +262,10 @@ std::string draw_mermaid(const GraphModel& graph) {
   }
   for (const GraphEdge& edge : graph.edges) {
     const std::string_view arrow = edge.parameter ? "-.->" : "-->";
-    const std::string label =
-        edge.label.empty() || edge.label == "value"
-            ? ""
-            : fmt::format("|\"{}\"|", quoted(edge.label, true));
+    std::string label = edge.label();
+    if (!label.empty()) {
+      label = fmt::format("|\"{}\"|", quoted(label, true));
+    }
     out += fmt::format("  n{} {}{} n{}\n", edge.from, arrow, label, edge.to);
   }
   return out;
@@ -279,10 +289,8 @@ std::string draw_dot(const GraphModel& graph) {
     out += fmt::format("  \"{}\" -> \"{}\"",
                        quoted(graph.nodes[static_cast<std::size_t>(edge.from)].id, false),
                        quoted(graph.nodes[static_cast<std::size_t>(edge.to)].id, false));
-    if (!edge.label.empty() && edge.label != "value") {
-      out += fmt::format(" [label=\"{}\"{}]", quoted(edge.label, false),
-                         edge.parameter ? ", style=dotted" : "");
-    }
+    out += fmt::format(" [label=\"{}\"{}]", quoted(edge.label(), false),
+                       edge.parameter ? ", style=dotted" : "");
     out += ";\n";
   }
   return out + "}\n";

@@ -24,10 +24,18 @@ struct GraphNode {
   std::vector<std::int32_t> in, out;  ///< edges
 };
 
+/// One use of a producer's signal. Slot empty: by position. Signal empty: an input or asset.
+struct GraphPart {
+  std::string signal, slot;
+};
+
 struct GraphEdge {
   std::int32_t from = 0, to = 0;
-  std::string label;       ///< "signal -> slot", several separated by ", "
+  std::vector<GraphPart> parts;
   bool parameter = false;  ///< an input used in params or enabled, not an event
+
+  /// "signal -> slot", several separated by ", "; the signal `value` goes without saying.
+  std::string label() const;
 };
 
 struct GraphModel {

@@ -25,6 +25,9 @@ constexpr double kLayerGap = 64;
 constexpr double kMargin = 16;
 constexpr double kMinWidth = 72;
 constexpr std::size_t kMaxLabel = 34;   // characters; the rest is in the tooltip
+constexpr std::size_t kMaxSlot = 10;    // longer names of slots are in the tooltip only
+constexpr std::size_t kMaxLabelled = 3; // edges into a node that leave room for names
+constexpr double kPortGap = 11;         // between the ends of edges at one side of a node
 constexpr int kOrderSweeps = 12;
 constexpr int kPlaceSweeps = 16;
 constexpr std::size_t kMaxBends = 100'000;  // beyond, long edges are drawn straight
@@ -109,6 +112,8 @@ class Layout {
   const Box& box(std::int32_t index) const { return boxes_[static_cast<std::size_t>(index)]; }
   /// Boxes an edge goes through: its two nodes and the bends between.
   const std::vector<std::int32_t>& path(std::size_t edge) const { return paths_[edge]; }
+  /// Height at which an edge leaves its first box or (`in`) enters its last.
+  double port(std::size_t edge, bool in) const { return (in ? enters_ : leaves_)[edge]; }
   double width() const { return width_; }
   double height() const { return height_; }
 
@@ -274,11 +279,39 @@ class Layout {
       }
       x += widest + kLayerGap;
     }
+    make_ports();
     width_ = std::max(x - kLayerGap + kMargin, 2 * kMargin);
     height_ = bottom - top + 2 * kMargin;
   }
 
+  /// Ends of edges at one side of a node stand apart, in the order of their other ends.
+  void make_ports() {
+    enters_.resize(graph_.edges.size());
+    leaves_.resize(graph_.edges.size());
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const GraphNode& node = graph_.nodes[i];
+      spread(node.in, boxes_[i], true);
+      spread(node.out, boxes_[i], false);
+    }
+  }
+
+  void spread(std::vector<std::int32_t> edges, const Box& one, bool in) {
+    const auto neighbour = [&](std::int32_t edge) {
+      const auto& path = paths_[static_cast<std::size_t>(edge)];
+      return box(in ? path[path.size() - 2] : path[1]).y;
+    };
+    std::ranges::stable_sort(edges, {}, neighbour);
+    const auto count = static_cast<double>(edges.size());
+    const double gap = std::min(kPortGap, (one.height - 12) / std::max(1.0, count - 1));
+    for (std::size_t k = 0; k < edges.size(); ++k) {
+      // What leaves a node is one value for all: it starts at one point.
+      const double offset = in ? (static_cast<double>(k) - (count - 1) / 2) * gap : 0;
+      (in ? enters_ : leaves_)[static_cast<std::size_t>(edges[k])] = one.y + offset;
+    }
+  }
+
   const GraphModel& graph_;
+  std::vector<double> enters_, leaves_;   ///< by edge
   std::vector<Box> boxes_;
   std::vector<std::vector<std::int32_t>> layers_;
   std::vector<std::vector<std::int32_t>> paths_;
@@ -290,33 +323,33 @@ std::string drawn_edge(const GraphModel& graph, const Layout& layout, std::size_
   const auto& path = layout.path(number);
   const Box& first = layout.box(path.front());
   double x = first.x + first.width;
-  double y = first.y;
+  double y = layout.port(number, false);
   std::string line = fmt::format("M{:.1f} {:.1f}", x, y);
   for (std::size_t i = 1; i < path.size(); ++i) {
     const Box& to = layout.box(path[i]);
     const bool last = i + 1 == path.size();
     const double to_x = last ? to.x - 5 : to.x;
+    const double to_y = last ? layout.port(number, true) : to.y;
     const double bend = std::max(16.0, (to_x - x) / 2);
-    line += fmt::format("C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}", x + bend, y, to_x - bend,
-                        to.y, to_x, to.y);
+    line += fmt::format("C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}", x + bend, y, to_x - bend, to_y,
+                        to_x, to_y);
     x = to_x;
-    y = to.y;
-    if (!last && to.width > 0) {
-      x += to.width;
-      line += fmt::format("H{:.1f}", x);
-    }
+    y = to_y;
   }
   const GraphNode& from = graph.nodes[static_cast<std::size_t>(edge.from)];
   const GraphNode& target = graph.nodes[static_cast<std::size_t>(edge.to)];
-  std::string out = fmt::format("<path class=\"e{}\" d=\"{}\" marker-end=\"url(#tip)\"><title>{}"
-                                "</title></path>\n",
-                                edge.parameter ? " p" : "", line,
-                                escaped(fmt::format("{} -> {}: {}", from.id, target.id, edge.label)));
-  const std::string_view signal = std::string_view(edge.label).substr(0, edge.label.find(' '));
-  if (!edge.parameter && !signal.empty() && signal != "value" && signal != "->" &&
-      signal.size() <= 12 && target.in.size() <= 4) {
+  const std::string label = edge.label();
+  std::string out = fmt::format(
+      "<path class=\"e{}\" d=\"{}\" marker-end=\"url(#tip)\"><title>{}</title></path>\n",
+      edge.parameter ? " p" : "", line,
+      escaped(fmt::format("{} -> {}{}{}", from.id, target.id, label.empty() ? "" : ": ", label)));
+  // The slot says what the value is for; where it repeats the producer's name it says nothing.
+  const std::string& slot = edge.parts.front().slot;
+  const bool says = edge.parts.size() == 1 && !slot.empty() && slot != from.label &&
+                    slot.size() <= kMaxSlot && target.in.size() <= kMaxLabelled;
+  if (!edge.parameter && says) {
     out += fmt::format("<text class=\"l\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n",
-                       x - 4, y - 4, escaped(signal));
+                       x - 5, y - 3.5, escaped(slot));
   }
   return out;
 }

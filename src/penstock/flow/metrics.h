@@ -19,8 +19,8 @@ class DurationHistogram {
   void add(std::int64_t duration_ns);
   /// Upper edge of the bucket holding quantile q in [0, 1], at most the maximum; 0 when empty.
   std::int64_t quantile_ns(double q) const;
-  std::int64_t count() const { return count_; }
-  std::int64_t total_ns() const { return total_ns_; }
+  std::int64_t count() const { return count_; }  ///< timed calls
+  std::int64_t total_ns() const { return total_ns_; }  ///< of the timed calls
   std::int64_t max_ns() const { return max_ns_; }
   /// Counts per bucket; empty before the first add().
   std::span<const std::uint32_t> buckets() const;
@@ -38,7 +38,15 @@ struct NodeMetrics {
   std::int64_t failed = 0;
   std::int64_t retries = 0;
   std::int64_t running = 0;    ///< handed to the executor and not back yet
-  DurationHistogram duration;  ///< of timed calls; every call unless the plan is very large
+  bool is_slow = false;        ///< took over 2 us once: every call is timed since
+  DurationHistogram duration;  ///< of timed calls: all, or one in eight while the node is fast
+
+  /// Time of all runs; an estimate while only a sample is timed.
+  double total_ns() const {
+    return duration.count() == 0 ? 0.0
+                                 : static_cast<double>(duration.total_ns()) *
+                                       static_cast<double>(runs) / static_cast<double>(duration.count());
+  }
 };
 
 /// One NodeMetrics per plan node.

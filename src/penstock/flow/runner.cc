@@ -14,8 +14,9 @@
 namespace penstock::flow {
 namespace {
 
-// Above this many nodes single calls are counted, not timed: the clock would cost as much as they.
-constexpr std::size_t kTimedNodes = 4096;
+// Above this many nodes calls are neither timed nor counted one by one: the counters would not fit
+// the cache, and cost more than the calls. Runs per node are then known at the end of an epoch.
+constexpr std::size_t kLargePlan = 4096;
 
 std::string new_run_id() {
   std::random_device random;
@@ -31,7 +32,7 @@ Runner::Impl::Impl(std::shared_ptr<const Plan> plan_in, std::unique_ptr<Executor
       executor_(std::move(executor)),
       options_(std::move(options)),
       state_(plan, options_),
-      timed_(plan->nodes().size() <= kTimedNodes),
+      large_(plan->nodes().size() > kLargePlan),
       next_event_id_(base::unix_us() << 10) {
   scratch_.context.seed = options_.seed;
   scratch_.context.cancel = options_.cancel;
@@ -60,7 +61,7 @@ base::Status Runner::Impl::init() {
   PENSTOCK_RETURN_IF_ERROR(executor_->start(state_));
   started_ = true;
   status_ = "ok";
-  run_start_ns_ = last_tick_ns_ = clock_ns_ = base::fast_ns();
+  run_start_ns_ = last_tick_ns_ = base::fast_ns();
   info_ = {.run_id = new_run_id(),
            .runner = options_.name,
            .num_workers = executor_->num_workers(),
@@ -79,6 +80,7 @@ void Runner::Impl::deinit() {
   drop_open_epochs();
   executor_->stop();
   (void)tick(base::fast_ns());
+  count_instances();
   const RunSummary end = summary();
   started_ = false;
   for (const auto& observer : options_.observers) {
@@ -155,6 +157,17 @@ base::Result<EpochResult> Runner::Impl::close(Activation* root) {
     }
   }
   return out;
+}
+
+void Runner::Impl::count_instances() {
+  const auto skipped = state_.scheduler.skipped();
+  for (std::size_t i = 1; i < plan->nodes().size(); ++i) {
+    NodeMetrics& node = metrics.node(static_cast<std::int32_t>(i));
+    node.skipped = skipped[i];
+    if (large_) {
+      node.runs = state_.scheduler.num_activations(plan->nodes()[i].region) - skipped[i];
+    }
+  }
 }
 
 void Runner::Impl::drop_open_epochs() {
@@ -247,7 +260,10 @@ base::Status Runner::run(std::optional<std::int64_t> num_epochs, const core::Val
   return impl_->run(num_epochs, inputs, sink);
 }
 const Plan& Runner::plan() const { return *impl_->plan; }
-const RunMetrics& Runner::metrics() const { return impl_->metrics; }
+const RunMetrics& Runner::metrics() const {
+  impl_->count_instances();
+  return impl_->metrics;
+}
 RunSummary Runner::summary() const { return impl_->summary(); }
 void Runner::add_observer(std::shared_ptr<Observer> observer) {
   impl_->add_observer(std::move(observer));

@@ -27,6 +27,8 @@ class Runner::Impl {
   base::Status run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
                    const std::function<base::Status(EpochResult)>& sink);
   RunSummary summary() const;
+  /// Brings the counts that are not kept call by call up to date.
+  void count_instances();
   void add_observer(std::shared_ptr<Observer> observer);
 
   std::shared_ptr<const Plan> plan;
@@ -55,15 +57,17 @@ class Runner::Impl {
   base::Status tick(std::int64_t now_ns);
   base::Error no_progress() const;
   void record(const Completion& completion, NodeStatus status);
+  base::Status run_fast();
 
   std::unique_ptr<Executor> executor_;
   RunnerOptions options_;
   RunState state_;
   CallScratch scratch_;
   std::uint32_t detail_ = 0;          ///< union of the observers' Observer::Detail
-  bool timed_;                        ///< every call is timed
+  bool large_;                        ///< too many nodes to keep counts per call
+  std::uint32_t num_calls_ = 0;       ///< inline calls, to time and to look at the clock now and then
   bool started_ = false;              ///< between init() and deinit()
-  std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0, clock_ns_ = 0;
+  std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0;
   std::vector<Task> batch_;
   std::vector<Completion> completions_;
   std::int64_t num_out_ = 0;          ///< tasks at the executor

@@ -208,6 +208,7 @@ void Scheduler::complete_map(const Task& task, std::vector<core::Value> elements
 
     // Edges from above are the same for all elements: resolve those that can be, once.
     scratch_ = templates_[static_cast<std::size_t>(hot.child)];
+    settled_scratch_ = settled_[static_cast<std::size_t>(hot.child)];
     for (const RemoteEdge& edge : remote_edges_[static_cast<std::size_t>(hot.child)]) {
       const Activation* above = activation;
       for (std::int32_t up = 1; up < edge.up; ++up) {
@@ -229,11 +230,14 @@ void Scheduler::complete_map(const Task& task, std::vector<core::Value> elements
           !above->values[edge.signal - from_region.first_signal].is_absent();
       std::uint32_t& left = scratch_[static_cast<std::size_t>(edge.local_node)];
       left = (left - 1) | (!present && edge.required ? kMissing : 0U);
+      if ((left & kCount) == 0) {
+        settled_scratch_.push_back(edge.local_node);
+      }
     }
     for (std::int32_t i = 0; i < count; ++i) {
       Activation& child = expansion.children[i];
       child.values[0] = std::move(elements[static_cast<std::size_t>(i)]);
-      start(&child, scratch_);
+      start(&child, scratch_, settled_scratch_);
     }
     // The element itself is resolved wherever it is collected.
     for (const std::int32_t index :
@@ -252,14 +256,14 @@ void Scheduler::complete_map(const Task& task, std::vector<core::Value> elements
   drain_skips();
 }
 
-void Scheduler::start(Activation* activation, std::span<const std::uint32_t> remaining) {
+void Scheduler::start(Activation* activation, std::span<const std::uint32_t> remaining,
+                      std::span<const std::int32_t> settled) {
   const Region& region = plan_.regions()[static_cast<std::size_t>(activation->region)];
+  ++num_activations_[static_cast<std::size_t>(activation->region)];
   std::ranges::copy(remaining, activation->remaining);
   activation->open = region.num_nodes + static_cast<std::int32_t>(region.children.size());
-  for (std::int32_t i = 0; i < region.num_nodes; ++i) {
-    if ((remaining[static_cast<std::size_t>(i)] & (kCount | kResolved)) == 0) {
-      settle(activation, region.first_node + i, remaining[static_cast<std::size_t>(i)]);
-    }
+  for (const std::int32_t local : settled) {
+    settle(activation, region.first_node + local, remaining[static_cast<std::size_t>(local)]);
   }
   if (activation->open == 0) {
     close(activation);
@@ -296,7 +300,7 @@ std::int64_t Scheduler::begin_epoch(std::span<const core::Value> inputs) {
   roots_.emplace_back(root, slab);
   std::ranges::copy(inputs, root->values);
   // The input node is resolved from the start; `open` counts it, so take it out.
-  start(root, templates_[0]);
+  start(root, templates_[0], settled_[0]);
   for (std::size_t k = 0; k < stateful_.size(); ++k) {
     if (stateful_[k].epochs_done == epoch) {
       pass_turn(static_cast<std::int32_t>(k), root, false);

@@ -95,6 +95,10 @@ class Scheduler {
 
   /// How often node instances were skipped, by node.
   std::span<const std::int64_t> skipped() const { return skipped_; }
+  /// How many activations of a region have been opened: instances of each of its nodes.
+  std::int64_t num_activations(std::int32_t region) const {
+    return num_activations_[static_cast<std::size_t>(region)];
+  }
   /// Nodes of open epochs that are neither resolved nor ready, with their countdowns: what a run
   /// that makes no progress waits for. At most `limit`.
   std::vector<std::pair<std::int32_t, std::int64_t>> blocked(std::size_t limit) const;
@@ -151,7 +155,8 @@ class Scheduler {
   void close_expansion(Activation* activation, std::int32_t child_region, bool ran);
   void collect_nothing(Activation* activation, std::int32_t child_region, bool ran);
   void collected_below(const Collected& entry, Activation* activation, std::size_t level);
-  void start(Activation* activation, std::span<const std::uint32_t> remaining);
+  void start(Activation* activation, std::span<const std::uint32_t> remaining,
+             std::span<const std::int32_t> settled);
   void pass_turn(std::int32_t stateful, Activation* activation, bool done);
   void release_turns(Activation* activation, std::int32_t child_region);
   Activation* find_root(std::int64_t epoch) const;
@@ -169,6 +174,8 @@ class Scheduler {
   std::vector<std::vector<std::int32_t>> collected_signals_;  ///< per signal: its entries
   // Changes when a source ends.
   std::vector<std::vector<std::uint32_t>> templates_;  ///< per region: countdowns at the start
+  std::vector<std::vector<std::int32_t>> settled_;     ///< per region: local nodes that wait for nothing
+  std::vector<std::int64_t> num_activations_;
   std::vector<bool> exhausted_;
   bool finished_ = false;
   // The run.
@@ -182,6 +189,7 @@ class Scheduler {
   std::deque<Activation*> closed_;
   std::int64_t next_epoch_ = 0;
   std::vector<std::uint32_t> scratch_;
+  std::vector<std::int32_t> settled_scratch_;
   std::vector<std::int64_t> skipped_;
 };
 

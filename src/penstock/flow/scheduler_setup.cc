@@ -13,6 +13,8 @@ Scheduler::Scheduler(const Plan& plan, std::optional<std::uint64_t> shuffle)
       collected_below_(plan.regions().size()),
       collected_signals_(plan.signal_names().size()),
       templates_(plan.regions().size()),
+      settled_(plan.regions().size()),
+      num_activations_(plan.regions().size(), 0),
       exhausted_(plan.nodes().size(), false),
       ring_(1024),
       mask_(ring_.size() - 1),
@@ -150,6 +152,9 @@ void Scheduler::build_templates() {
         }
       }
       counts[static_cast<std::size_t>(local)] = count | (node.enabled ? 0U : kMissing);
+      if (count == 0) {
+        settled_[r].push_back(local);
+      }
     }
   }
 }
