@@ -199,9 +199,11 @@ def wait_until(condition, seconds=10):
 
 
 def test_functions_of_the_script_itself_and_printed_lines(tmp_path):
-    tube = one_text("say").replace(
-        "  out:", "  half: {type: __main__.halve, depends: [x: node.value]}\n  out:"
-    ).replace("depends: node.value", "depends: half.value")
+    tube = (
+        one_text("say")
+        .replace("  out:", "  half: {type: __main__.halve, depends: [x: node.value]}\n  out:")
+        .replace("depends: node.value", "depends: half.value")
+    )
     process = script(tmp_path, f"print(ps.run({tube!r}, runner='processes', inputs={{'x': 9}}).result)")
     out, err = process.communicate(timeout=60)
     assert (out.splitlines(), err) == (["said 9", "4.5"], "")

@@ -22,9 +22,9 @@ std::size_t mapped_bytes(std::int64_t ring_bytes) {
 }
 
 std::unexpected<base::Error> no_channel(std::string_view step) {
-  return base::fail(base::ErrorCode::kResourceExhausted,
-                    fmt::format("cannot make a channel to a worker: {}: {}", step,
-                                std::strerror(errno)));
+  return base::fail(
+      base::ErrorCode::kResourceExhausted,
+      fmt::format("cannot make a channel to a worker: {}: {}", step, std::strerror(errno)));
 }
 
 bool map_part(std::byte* at, int fd, std::int64_t offset, std::int64_t size_bytes) {
@@ -89,9 +89,12 @@ Channel::Channel(Side side, UniqueFd memory, std::byte* base, std::int64_t ring_
               static_cast<std::uint64_t>(ring_bytes)),
       reader_(side == Side::kRun ? &control_->to_run : &control_->to_worker,
               base + kControlBytes + (side == Side::kRun ? 2 * ring_bytes : 0),
-              static_cast<std::uint64_t>(ring_bytes)) {}
+              static_cast<std::uint64_t>(ring_bytes)) {
+}
 
-Channel::~Channel() { ::munmap(base_, mapped_bytes(ring_bytes_)); }
+Channel::~Channel() {
+  ::munmap(base_, mapped_bytes(ring_bytes_));
+}
 
 void Channel::wake_peer(Sleep reason) {
   auto& flag = side_ == Side::kRun ? control_->worker_sleeps : control_->run_sleeps;

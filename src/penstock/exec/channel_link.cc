@@ -26,7 +26,8 @@ std::string_view as_text(const T& value) {
 }  // namespace
 
 Link::Link(std::unique_ptr<Channel> channel, ChannelSocket socket)
-    : channel_(std::move(channel)), socket_(std::move(socket)), exchange_(&socket_) {}
+    : channel_(std::move(channel)), socket_(std::move(socket)), exchange_(&socket_) {
+}
 
 base::Status Link::send(FrameType type, std::string_view bytes) {
   Indirect indirect{};
@@ -100,8 +101,7 @@ base::Result<std::optional<Frame>> Link::take(const FrameView& view) {
     std::memcpy(&indirect, frame.bytes.data(), sizeof indirect);
     done();
     PENSTOCK_ASSIGN_OR_RETURN(indirect_, exchange_.borrow(indirect.buffer));
-    frame = {indirect.type,
-             {indirect_->data(), static_cast<std::size_t>(indirect_->size_bytes())}};
+    frame = {indirect.type, {indirect_->data(), static_cast<std::size_t>(indirect_->size_bytes())}};
   }
   if (frame.type == FrameType::kReturned) {
     PENSTOCK_RETURN_IF_ERROR(handle_returned(frame.bytes));

@@ -42,8 +42,8 @@ class Link {
   /// Tells the other side which buffers this side has let go.
   base::Status send_returned();
 
-  /// The oldest frame that is not the link's own business, or none. kDataLoss: the other side is not
-  /// to be believed any more.
+  /// The oldest frame that is not the link's own business, or none. kDataLoss: the other side is
+  /// not to be believed any more.
   base::Result<std::optional<Frame>> next();
   /// Done with the frame of next().
   void done();

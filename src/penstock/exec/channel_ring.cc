@@ -16,8 +16,8 @@ constexpr std::uint64_t padded(std::uint64_t size_bytes) {
 bool RingWriter::has_room(std::uint64_t size_bytes) {
   const std::uint64_t wanted = padded(size_bytes);
   if (written_ + wanted - read_seen_ > capacity_) {
-    // Pairs with the store in RingReader::pop(): the reader is done with the bytes before it. seq_cst
-    // for the same reason as there.
+    // Pairs with the store in RingReader::pop(): the reader is done with the bytes before it.
+    // seq_cst for the same reason as there.
     read_seen_ = control_->read.load(std::memory_order_seq_cst);
   }
   return written_ + wanted - read_seen_ <= capacity_;

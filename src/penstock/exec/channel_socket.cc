@@ -73,15 +73,14 @@ base::Status ChannelSocket::send(std::span<const std::byte> bytes, std::span<con
       continue;
     }
     const bool full = errno == EAGAIN || errno == ETOOMANYREFS;
-    return base::fail(full ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable,
-                      fmt::format("cannot send a descriptor to the other process: {}",
-                                  std::strerror(errno)));
+    return base::fail(
+        full ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable,
+        fmt::format("cannot send a descriptor to the other process: {}", std::strerror(errno)));
   }
   return {};
 }
 
-base::Result<std::vector<UniqueFd>> ChannelSocket::receive(std::span<std::byte> bytes,
-                                                            int flags) {
+base::Result<std::vector<UniqueFd>> ChannelSocket::receive(std::span<std::byte> bytes, int flags) {
   iovec part{bytes.data(), bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * Hello::kNumFds)> control{};
   msghdr message{};
@@ -108,9 +107,9 @@ base::Result<std::vector<UniqueFd>> ChannelSocket::receive(std::span<std::byte> 
     }
   }
   if (got != static_cast<ssize_t>(bytes.size())) {
-    return base::fail(got <= 0 ? ErrorCode::kUnavailable : ErrorCode::kDataLoss,
-                      fmt::format("the other process is gone: received={} wanted={} bytes", got,
-                                  bytes.size()));
+    return base::fail(
+        got <= 0 ? ErrorCode::kUnavailable : ErrorCode::kDataLoss,
+        fmt::format("the other process is gone: received={} wanted={} bytes", got, bytes.size()));
   }
   return fds;
 }

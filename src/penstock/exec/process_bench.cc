@@ -1,9 +1,9 @@
-// What a task costs in another process: one round trip, many in flight, a large array there and back.
-// Does not measure interpreters, codecs of deep values, or more than two cores.
-#include <benchmark/benchmark.h>
-
+// What a task costs in another process: one round trip, many in flight, a large array there and
+// back. Does not measure interpreters, codecs of deep values, or more than two cores.
 #include <algorithm>
 #include <vector>
+
+#include <benchmark/benchmark.h>
 
 #include "penstock/base/result.h"
 #include "penstock/exec/process_test_support.h"

@@ -78,9 +78,10 @@ base::Result<Child> Child::spawn(const std::vector<std::string>& command, int co
   const int error =
       ::posix_spawnp(&pid, argv[0], &setup.actions, &setup.attributes, argv.data(), environ);
   if (error != 0) {
-    return base::fail(base::ErrorCode::kUnavailable,
-                      fmt::format("cannot start a worker: {}: {}", command.front(),
-                                  std::strerror(error)));
+    return base::fail(base::Error(base::ErrorCode::kUnavailable,
+                                  fmt::format("cannot start a worker: {}: {}", command.front(),
+                                              std::strerror(error)))
+                          .with_id("PS0502"));
   }
   // The pid cannot have been used again: only we reap it.
   UniqueFd pidfd(::pidfd_open(pid, 0));
@@ -88,8 +89,10 @@ base::Result<Child> Child::spawn(const std::vector<std::string>& command, int co
     const int reason = errno;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
-    return base::fail(base::ErrorCode::kUnavailable,
-                      fmt::format("cannot watch a worker: pidfd_open: {}", std::strerror(reason)));
+    return base::fail(
+        base::Error(base::ErrorCode::kUnavailable,
+                    fmt::format("cannot watch a worker: pidfd_open: {}", std::strerror(reason)))
+            .with_id("PS0502"));
   }
   return Child(pid, std::move(pidfd));
 }

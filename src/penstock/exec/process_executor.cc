@@ -68,7 +68,7 @@ bool ProcessExecutor::send_task(std::int32_t worker, std::uint32_t slot) {
   if (peers_[index] == nullptr) {
     if (base::Status started = start_peer(worker); !started.has_value()) {
       (placement_->pinned(slots_[slot].task.node) == Placement::kAny ? shared_queue_
-                                                                    : pinned_queues_[index])
+                                                                     : pinned_queues_[index])
           .push_front(slot);
       break_off(started.error());
       return false;
@@ -79,7 +79,8 @@ bool ProcessExecutor::send_task(std::int32_t worker, std::uint32_t slot) {
   if (sent.has_value()) {
     sent = peer.link().send(FrameType::kTask, frame_);
   }
-  // Unavailable: the worker has just ended. The task counts as sent, and is sent again with the rest.
+  // Unavailable: the worker has just ended. The task counts as sent, and is sent again with the
+  // rest.
   if (!sent.has_value() && sent.error().code() != ErrorCode::kUnavailable) {
     fail(slot, sent.error());
     return true;
@@ -96,13 +97,11 @@ base::Status ProcessExecutor::fill_frame(std::uint32_t slot, Peer& peer) {
                       .node = out.task.node,
                       .epoch = access_->epoch(out.task, path_),
                       .seed = access_->seed()};
-  base::Status written =
-      write_task(head, path_, inputs, peer.link(), frame_, &out.size_bytes);
+  base::Status written = write_task(head, path_, inputs, peer.link(), frame_, &out.size_bytes);
   if (!written.has_value() && written.error().id().empty()) {
     return base::fail(
-        base::Error(written.error().code(),
-                    fmt::format("an input cannot enter another process: {}",
-                                written.error().message()))
+        base::Error(written.error().code(), fmt::format("an input cannot enter another process: {}",
+                                                        written.error().message()))
             .with_id("PS0504")
             .with_help(written.error().help()));
   }

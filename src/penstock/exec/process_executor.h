@@ -1,9 +1,9 @@
 // ProcessExecutor: runs nodes in worker processes. The executor of MultiProcessRunner.
 //
 // Workers are started once per start() and get the plan once. Stateful nodes live in one worker
-// each; other tasks go to the least loaded. A worker that dies is replaced, its tasks run again, and
-// the states that lived in it are rebuilt by repeating their calls. No process, descriptor or shared
-// memory is left over, however the run or the workers end.
+// each; other tasks go to the least loaded. A worker that dies is replaced, its tasks run again,
+// and the states that lived in it are rebuilt by repeating their calls. No process, descriptor or
+// shared memory is left over, however the run or the workers end.
 #pragma once
 
 #include <cstdint>
@@ -25,18 +25,18 @@ struct ProcessOptions {
   /// Command line of a worker; a descriptor number for run_worker() is added at the end. For Python
   /// plans: {sys.executable, "-m", "penstock._worker"}.
   std::vector<std::string> command;
-  std::string plan;              ///< what WorkerHooks::compile is given
-  std::int32_t num_workers = 0;  ///< 0: one per core this process may use
-  std::int64_t task_timeout_ms = 300'000;   ///< 0: none
-  std::int64_t start_timeout_ms = 120'000;  ///< for a worker to compile the plan
-  std::int64_t cancel_grace_ms = 300;       ///< for running tasks after the run was cancelled
+  std::string plan;                               ///< what WorkerHooks::compile is given
+  std::int32_t num_workers = 0;                   ///< 0: one per core this process may use
+  std::int64_t task_timeout_ms = 300'000;         ///< 0: none
+  std::int64_t start_timeout_ms = 120'000;        ///< for a worker to compile the plan
+  std::int64_t cancel_grace_ms = 300;             ///< for running tasks after the run was cancelled
   std::int64_t history_limit_bytes = 64LL << 20;  ///< inputs kept to rebuild states
-  std::int32_t max_deaths = 3;              ///< a task that ended so many workers fails
-  std::int64_t ring_bytes = 1 << 18;        ///< per direction and worker; a power of two
+  std::int32_t max_deaths = 3;                    ///< a task that ended so many workers fails
+  std::int64_t ring_bytes = 1 << 18;              ///< per direction and worker; a power of two
 };
 
-/// Owner thread only. Errors of tasks: PS0501 ended its workers, PS0502 state lost, PS0503 timeout,
-/// PS0504 a value cannot leave its process; of start(): PS0505.
+/// Owner thread only. Errors of tasks: PS0501 ended its workers, PS0503 timeout, PS0504 a value
+/// cannot leave its process, PS0506 state lost; of start(): PS0502, and PS0505 for another plan.
 class ProcessExecutor final : public flow::Executor {
  public:
   explicit ProcessExecutor(ProcessOptions options);
@@ -100,20 +100,20 @@ class ProcessExecutor final : public flow::Executor {
   const flow::TaskAccess* access_ = nullptr;  ///< between start() and stop()
   PeerSetup setup_;
   std::vector<std::unique_ptr<Peer>> peers_;  ///< null: to be started when it is needed
-  CopyCache copies_;  ///< shared by all workers' exchanges
+  CopyCache copies_;                          ///< shared by all workers' exchanges
   std::optional<Placement> placement_;
   History history_;
-  std::optional<base::Error> broken_;         ///< no worker can be had any more
+  std::optional<base::Error> broken_;  ///< no worker can be had any more
 
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
-  std::deque<std::uint32_t> shared_queue_;               ///< tasks for any worker
-  std::vector<std::deque<std::uint32_t>> pinned_queues_; ///< by worker
-  std::vector<flow::Completion> finished_;               ///< to be handed out by wait()
+  std::deque<std::uint32_t> shared_queue_;                ///< tasks for any worker
+  std::vector<std::deque<std::uint32_t>> pinned_queues_;  ///< by worker
+  std::vector<flow::Completion> finished_;                ///< to be handed out by wait()
   std::int64_t num_replaced_ = 0;
-  std::int32_t failed_starts_ = 0;                       ///< in a row
-  std::int64_t cancelled_since_ns_ = 0;                  ///< 0: not cancelled
-  std::int64_t next_health_ns_ = 0;                      ///< when to look for ended workers again
+  std::int32_t failed_starts_ = 0;       ///< in a row
+  std::int64_t cancelled_since_ns_ = 0;  ///< 0: not cancelled
+  std::int64_t next_health_ns_ = 0;      ///< when to look for ended workers again
   std::int32_t num_cores_ = 1;
 
   // Scratch.

@@ -37,7 +37,9 @@ int count_fds() {
   return count;
 }
 
-bool has_children() { return ::waitpid(-1, nullptr, WNOHANG) >= 0 || errno != ECHILD; }
+bool has_children() {
+  return ::waitpid(-1, nullptr, WNOHANG) >= 0 || errno != ECHILD;
+}
 
 /// Every result of a run, or the error it ended with.
 base::Result<std::vector<Value>> run(const std::string& yaml,
@@ -80,7 +82,9 @@ nodes:
   return: {type: return, depends: [sum: sum.value, count: count.value]}
 )";
 
-TEST(ProcessExecutorTest, GivesWhatTheInlineExecutorGives) { expect_same(kChain); }
+TEST(ProcessExecutorTest, GivesWhatTheInlineExecutorGives) {
+  expect_same(kChain);
+}
 
 TEST(ProcessExecutorTest, MapsAbsentEventsAndStates) {
   expect_same(R"(
@@ -313,7 +317,7 @@ std::string start_failure(std::string_view first_line, std::string command = {})
 
 TEST(ProcessExecutorTest, AFailedStartIsOneClearError) {
   EXPECT_EQ(start_failure("#exit"),
-            "PS0505: worker 1 ended with exit code 5 before it could run a node");
+            "PS0502: worker 1 ended with exit code 5 before it could run a node");
   EXPECT_EQ(start_failure("#error"), ": no module named 'gone'");
   EXPECT_THAT(start_failure("#other plan"), HasSubstr("PS0505: a worker compiled another plan"));
   EXPECT_THAT(start_failure("", "/nowhere/python"), HasSubstr("cannot start a worker"));

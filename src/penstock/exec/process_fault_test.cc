@@ -94,7 +94,8 @@ TEST(ProcessFaultTest, AnyWorkerKilledAtAnyTimeChangesNothing) {
         ++killed;
       }
     });
-    ASSERT_TRUE(seen.status.has_value()) << "seed " << seed << ": " << seen.status.error().to_string();
+    ASSERT_TRUE(seen.status.has_value())
+        << "seed " << seed << ": " << seen.status.error().to_string();
     EXPECT_TRUE(seen.results == wanted.results) << "seed " << seed;
   }
   EXPECT_GE(killed, 12);
@@ -105,15 +106,16 @@ TEST(ProcessFaultTest, ATaskThatEndsItsWorkerOnceRunsAgain) {
   const std::string yaml = R"(
 nodes:
   source: {type: test.source, params: {n: 8}}
-  kill: {type: test.kill_once, params: {at: 3, marker: )" + scratch.marker() + R"(}, depends: [x: source.value]}
+  kill: {type: test.kill_once, params: {at: 3, marker: )" +
+                           scratch.marker() + R"(}, depends: [x: source.value]}
   count: {type: test.counter, depends: [x: kill.value]}
   return: {type: return, depends: count.value}
 )";
   auto executor = std::make_unique<ProcessExecutor>(testing::options(yaml));
   ProcessExecutor* const peek = executor.get();
   std::int64_t replaced = 0;
-  const Outcome seen = run(yaml, std::move(executor),
-                           [&](std::int64_t) { replaced = peek->num_replaced(); });
+  const Outcome seen =
+      run(yaml, std::move(executor), [&](std::int64_t) { replaced = peek->num_replaced(); });
   ASSERT_TRUE(seen.status.has_value()) << seen.status.error().to_string();
   EXPECT_EQ(seen.results.size(), 8U);
   EXPECT_EQ(replaced, 1);
@@ -179,7 +181,7 @@ TEST(ProcessFaultTest, AStateBeyondTheBoundIsOneClearError) {
     }
   });
   ASSERT_FALSE(seen.status.has_value());
-  EXPECT_EQ(seen.status.error().id(), "PS0502");
+  EXPECT_EQ(seen.status.error().id(), "PS0506");
   EXPECT_THAT(seen.status.error().message(), HasSubstr("its state cannot be rebuilt"));
 }
 
@@ -188,7 +190,8 @@ void expect_cancelled_in_time(int obey) {
   const std::string yaml = R"(
 nodes:
   source: {type: test.source, params: {n: 8}}
-  slow: {type: test.sleep, params: {ms: 60000, obey: )" + std::to_string(obey) + R"(}, depends: [x: source.value]}
+  slow: {type: test.sleep, params: {ms: 60000, obey: )" +
+                           std::to_string(obey) + R"(}, depends: [x: source.value]}
   return: {type: return, depends: slow.value}
 )";
   auto plan = testing::compile(yaml);
@@ -215,8 +218,12 @@ nodes:
   EXPECT_TRUE(::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD);
 }
 
-TEST(ProcessFaultTest, CancellationReachesOperators) { expect_cancelled_in_time(1); }
-TEST(ProcessFaultTest, CancellationEndsOperatorsThatDoNotLook) { expect_cancelled_in_time(0); }
+TEST(ProcessFaultTest, CancellationReachesOperators) {
+  expect_cancelled_in_time(1);
+}
+TEST(ProcessFaultTest, CancellationEndsOperatorsThatDoNotLook) {
+  expect_cancelled_in_time(0);
+}
 
 // A run's process that is killed takes its workers along, also stopped ones.
 TEST(ProcessFaultTest, WorkersEndWithTheRunsProcess) {

@@ -45,7 +45,7 @@ base::Result<std::int32_t> History::replay(std::int32_t node, const std::string&
                     fmt::format("the worker of stateful node '{}' ended, and its state cannot be "
                                 "rebuilt: the inputs of its calls exceed {} MiB",
                                 node_id, limit_bytes_ >> 20))
-            .with_id("PS0502")
+            .with_id("PS0506")
             .with_help("run it again, or use the threads runner for this tube"));
   }
   std::string frame;
@@ -78,8 +78,8 @@ base::Result<std::int32_t> History::replay(std::int32_t node, const std::string&
 }
 
 base::Status write_task(const TaskHead& head, std::span<const std::int64_t> path,
-                        std::span<const core::Value* const> inputs, Link& link,
-                        std::string& frame, std::int64_t* size_bytes) {
+                        std::span<const core::Value* const> inputs, Link& link, std::string& frame,
+                        std::int64_t* size_bytes) {
   TaskHead full = head;
   full.path_length = static_cast<std::uint32_t>(path.size());
   full.num_inputs = static_cast<std::uint32_t>(inputs.size());

@@ -30,7 +30,7 @@ class History {
 
   /// `size_bytes`: about what keeping the inputs costs.
   void add(std::int32_t node, PastCall call, std::int64_t size_bytes);
-  /// Sends the calls of `node`, in order, as replay frames. kFailedPrecondition (PS0502) when they
+  /// Sends the calls of `node`, in order, as replay frames. kFailedPrecondition (PS0506) when they
   /// are not all known. The number of answers (completions of kNoSlot) to expect.
   base::Result<std::int32_t> replay(std::int32_t node, const std::string& node_id,
                                     std::uint64_t seed, Link& link) const;
@@ -49,9 +49,10 @@ class History {
   std::map<std::int32_t, Node> nodes_;
 };
 
-/// The frame of a task or a replay. `size_bytes`, if not null: what the inputs weigh, buffers included.
+/// The frame of a task or a replay. `size_bytes`, if not null: what the inputs weigh, buffers
+/// included.
 base::Status write_task(const TaskHead& head, std::span<const std::int64_t> path,
-                        std::span<const core::Value* const> inputs, Link& link,
-                        std::string& frame, std::int64_t* size_bytes = nullptr);
+                        std::span<const core::Value* const> inputs, Link& link, std::string& frame,
+                        std::int64_t* size_bytes = nullptr);
 
 }  // namespace penstock::exec

@@ -67,7 +67,9 @@ ProcessExecutor::ProcessExecutor(ProcessOptions options)
   }
 }
 
-ProcessExecutor::~ProcessExecutor() { stop(); }
+ProcessExecutor::~ProcessExecutor() {
+  stop();
+}
 
 base::Status ProcessExecutor::start(const flow::TaskAccess& access) {
   const core::HostUnlock unlock;
@@ -162,7 +164,7 @@ base::Error ProcessExecutor::start_error(std::int32_t worker, std::string_view d
   }
   return base::Error(ErrorCode::kUnavailable,
                      fmt::format("worker {} {} before it could run a node", worker + 1, detail))
-      .with_id("PS0505")
+      .with_id("PS0502")
       .with_help(fmt::format("its own output may say why; it is started as: {} FD", command));
 }
 
@@ -183,8 +185,8 @@ void ProcessExecutor::stop() {
     for (const auto& peer : peers_) {
       if (peer != nullptr) {
         const std::int64_t left = until_ns - base::monotonic_ns();
-        peer->child().wait_end(static_cast<std::int32_t>(std::max<std::int64_t>(left, 0) /
-                                                         1'000'000));
+        peer->child().wait_end(
+            static_cast<std::int32_t>(std::max<std::int64_t>(left, 0) / 1'000'000));
       }
     }
   };

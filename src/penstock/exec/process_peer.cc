@@ -44,7 +44,8 @@ Peer::Peer(Child child, std::unique_ptr<Channel> channel, UniqueFd socket, Uniqu
       bell_(std::move(bell)),
       life_line_(std::move(life_line)),
       link_(std::move(channel), ChannelSocket(std::move(socket))),
-      started_ns_(base::monotonic_ns()) {}
+      started_ns_(base::monotonic_ns()) {
+}
 
 void Peer::set_ready() {
   state_ = State::kReady;

@@ -77,6 +77,8 @@ void Placement::finished(std::int32_t worker, std::int32_t node, std::int64_t du
   }
 }
 
-void Placement::lost(std::int32_t worker) { loads_[static_cast<std::size_t>(worker)] = {}; }
+void Placement::lost(std::int32_t worker) {
+  loads_[static_cast<std::size_t>(worker)] = {};
+}
 
 }  // namespace penstock::exec

@@ -47,9 +47,9 @@ class Placement {
     return estimates_ns_[static_cast<std::size_t>(node)];
   }
 
-  std::vector<std::int32_t> pins_;           ///< by node
-  std::vector<std::int64_t> estimates_ns_;   ///< by node: moving average
-  std::vector<Load> loads_;                  ///< by worker
+  std::vector<std::int32_t> pins_;          ///< by node
+  std::vector<std::int64_t> estimates_ns_;  ///< by node: moving average
+  std::vector<Load> loads_;                 ///< by worker
 };
 
 }  // namespace penstock::exec

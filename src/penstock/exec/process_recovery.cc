@@ -16,7 +16,9 @@ using base::ErrorCode;
 constexpr std::int64_t kHealthNs = 10'000'000;
 constexpr std::int32_t kMaxFailedStarts = 3;
 
-base::Error cancelled() { return {ErrorCode::kCancelled, "interrupted"}; }
+base::Error cancelled() {
+  return {ErrorCode::kCancelled, "interrupted"};
+}
 
 }  // namespace
 

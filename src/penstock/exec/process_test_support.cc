@@ -42,7 +42,9 @@ std::int64_t param(const Value& params, std::string_view name, std::int64_t othe
   return found == nullptr ? otherwise : found->as_int();
 }
 
-const Value& input(const Call& call, std::size_t i) { return *call.inputs[i]; }
+const Value& input(const Call& call, std::size_t i) {
+  return *call.inputs[i];
+}
 
 Result<Step> emit(Call& call, Value value) {
   call.outputs[0] = std::move(value);
@@ -58,8 +60,8 @@ Result<Value> make_tensor(std::int64_t elements, double value, bool in_arena) {
   }
   auto* const data = reinterpret_cast<double*>(buffer->mutable_data());
   std::fill(data, data + elements, value);
-  PENSTOCK_ASSIGN_OR_RETURN(auto tensor, core::Tensor::create_contiguous(core::DType::kFloat64,
-                                                                        {elements}, buffer));
+  PENSTOCK_ASSIGN_OR_RETURN(
+      auto tensor, core::Tensor::create_contiguous(core::DType::kFloat64, {elements}, buffer));
   return Value::tensor(std::move(tensor));
 }
 

@@ -49,9 +49,8 @@ bool ProcessExecutor::has_frames() const {
 }
 
 bool ProcessExecutor::may_spin() const {
-  const auto busy = std::ranges::count_if(peers_, [](const auto& peer) {
-    return peer != nullptr && !peer->in_flight().empty();
-  });
+  const auto busy = std::ranges::count_if(
+      peers_, [](const auto& peer) { return peer != nullptr && !peer->in_flight().empty(); });
   return busy < num_cores_;
 }
 

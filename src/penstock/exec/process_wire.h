@@ -26,13 +26,13 @@ enum class FrameType : std::uint32_t {
   kForget,      ///< SegmentId of a segment that is going
   kStop,        ///< end cleanly
   // worker -> run
-  kReady,       ///< the plan is compiled
-  kFailed,      ///< error: cannot start
-  kDone,        ///< DoneFrame
-  kLog,         ///< node, line
+  kReady,   ///< the plan is compiled
+  kFailed,  ///< error: cannot start
+  kDone,    ///< DoneFrame
+  kLog,     ///< node, line
   // both
-  kReturned,    ///< loans given back
-  kIndirect,    ///< a frame that is too long for the ring: type and BufferRef
+  kReturned,  ///< loans given back
+  kIndirect,  ///< a frame that is too long for the ring: type and BufferRef
 };
 
 /// Appends plain numbers and texts to a frame. Owner thread only.
@@ -50,7 +50,8 @@ class WireWriter {
     out_.append(text);
   }
   void put_error(const base::Error& error);
-  /// Buffers of `value` are lent through `exchange`. Fails for a value that cannot leave the process.
+  /// Buffers of `value` are lent through `exchange`. Fails for a value that cannot leave the
+  /// process.
   base::Status put_value(const core::Value& value, BufferExchange& exchange);
 
  private:

@@ -84,7 +84,9 @@ void* SharedArena::allocate_raw(std::int64_t size_bytes) {
   return data.has_value() ? *data : nullptr;
 }
 
-void SharedArena::free_raw(void* data) { give_back(static_cast<const std::byte*>(data)); }
+void SharedArena::free_raw(void* data) {
+  give_back(static_cast<const std::byte*>(data));
+}
 
 bool SharedArena::owns(const void* data) const {
   const std::lock_guard lock(mutex_);
@@ -157,11 +159,11 @@ base::Result<std::byte*> SharedArena::take(std::int64_t size_bytes) {
   }
   if (place.fresh_bytes >= kPrefaultBytes) {
     // Old kernels lack it, and then the first touch does the work.
-    std::byte* const fresh = place.data + (wanted > place.fresh_bytes ? wanted - place.fresh_bytes
-                                                                     : 0);
+    std::byte* const fresh =
+        place.data + (wanted > place.fresh_bytes ? wanted - place.fresh_bytes : 0);
     constexpr std::uintptr_t kPage = 4096;
-    auto* const page = reinterpret_cast<std::byte*>(
-        reinterpret_cast<std::uintptr_t>(fresh) / kPage * kPage);
+    auto* const page =
+        reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(fresh) / kPage * kPage);
     ::madvise(page, static_cast<std::size_t>(place.data + wanted - page), MADV_POPULATE_WRITE);
   }
   return place.data;
@@ -174,8 +176,7 @@ SharedArena::Place SharedArena::place_in(Area& area, std::int64_t size_bytes) co
     return {};
   }
   const std::int64_t end = *offset + size_bytes;
-  return {area.segment->base() + *offset,
-          std::clamp<std::int64_t>(end - touched, 0, size_bytes)};
+  return {area.segment->base() + *offset, std::clamp<std::int64_t>(end - touched, 0, size_bytes)};
 }
 
 void SharedArena::give_back(const std::byte* block) {

@@ -38,7 +38,8 @@ TEST(FreeSpaceTest, RandomUseKeepsBlocksApart) {
         ASSERT_LE(*offset + size, kSize);
         live[*offset] = size;
       } else {
-        const auto victim = std::next(live.begin(), static_cast<std::ptrdiff_t>(random() % live.size()));
+        const auto victim =
+            std::next(live.begin(), static_cast<std::ptrdiff_t>(random() % live.size()));
         ASSERT_TRUE(space.release(victim->first));
         live.erase(victim);
       }
@@ -112,7 +113,8 @@ TEST(SharedArenaTest, ThreadsShareIt) {
   auto work = [](unsigned seed) {
     std::mt19937 random(seed);
     for (int i = 0; i < 500; ++i) {
-      auto buffer = SharedArena::instance().allocate(1 + static_cast<std::int64_t>(random() % 100'000));
+      auto buffer =
+          SharedArena::instance().allocate(1 + static_cast<std::int64_t>(random() % 100'000));
       if (buffer.has_value()) {
         (*buffer)->mutable_data()[0] = std::byte{2};
       }

@@ -14,8 +14,8 @@
 
 namespace penstock::exec {
 
-/// Holds the originals too, so that an address means one buffer. Bounded by the bytes of the copies;
-/// the oldest go first. Owner thread only.
+/// Holds the originals too, so that an address means one buffer. Bounded by the bytes of the
+/// copies; the oldest go first. Owner thread only.
 class CopyCache {
  public:
   explicit CopyCache(std::int64_t limit_bytes) : limit_bytes_(limit_bytes) {}

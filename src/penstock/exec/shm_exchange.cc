@@ -54,9 +54,12 @@ void ReturnedLoans::close() {
 }
 
 BufferExchange::BufferExchange(ChannelSocket* socket)
-    : socket_(socket), returned_(std::make_shared<ReturnedLoans>()) {}
+    : socket_(socket), returned_(std::make_shared<ReturnedLoans>()) {
+}
 
-BufferExchange::~BufferExchange() { returned_->close(); }
+BufferExchange::~BufferExchange() {
+  returned_->close();
+}
 
 base::Result<BufferRef> BufferExchange::lend(const std::shared_ptr<const core::Buffer>& owner,
                                              std::span<const std::byte> bytes) {
@@ -94,8 +97,7 @@ base::Result<std::shared_ptr<const core::Buffer>> BufferExchange::borrow(const B
   }
   PENSTOCK_ASSIGN_OR_RETURN(const std::shared_ptr<const Segment> segment,
                             find_received(ref.segment));
-  if (ref.offset < 0 || ref.size_bytes < 0 ||
-      ref.offset > segment->size_bytes() - ref.size_bytes) {
+  if (ref.offset < 0 || ref.size_bytes < 0 || ref.offset > segment->size_bytes() - ref.size_bytes) {
     return base::fail(ErrorCode::kDataLoss,
                       fmt::format("a shared buffer lies outside its segment: offset={} size={} "
                                   "segment={}",

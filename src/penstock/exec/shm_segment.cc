@@ -74,8 +74,8 @@ base::Result<std::shared_ptr<const Segment>> Segment::import(SegmentId id, Uniqu
                       fmt::format("bad shared segment: size={} wanted={} seals={:#x}",
                                   status.st_size, size_bytes, static_cast<unsigned>(seals)));
   }
-  void* base = ::mmap(nullptr, static_cast<std::size_t>(size_bytes), PROT_READ, MAP_SHARED,
-                      fd.get(), 0);
+  void* base =
+      ::mmap(nullptr, static_cast<std::size_t>(size_bytes), PROT_READ, MAP_SHARED, fd.get(), 0);
   if (base == MAP_FAILED) {
     return out_of_memory("mmap", size_bytes);
   }

@@ -25,8 +25,8 @@ class Segment {
   /// A new segment of our own, mapped writable. Sealed against shrinking and growing, so that no
   /// process can make another one fault. Pages are not touched. kResourceExhausted.
   static base::Result<std::shared_ptr<const Segment>> create(std::int64_t size_bytes);
-  /// Maps another process's segment read-only, or gives the mapping there is. kDataLoss when `fd` is
-  /// not what it is said to be.
+  /// Maps another process's segment read-only, or gives the mapping there is. kDataLoss when `fd`
+  /// is not what it is said to be.
   static base::Result<std::shared_ptr<const Segment>> import(SegmentId id, UniqueFd fd,
                                                              std::int64_t size_bytes);
 
@@ -74,7 +74,7 @@ class SegmentTable {
   };
 
   mutable std::mutex mutex_;
-  std::map<const std::byte*, Entry> by_base_;                            ///< guarded by mutex_
+  std::map<const std::byte*, Entry> by_base_;                          ///< guarded by mutex_
   std::unordered_map<SegmentId, std::weak_ptr<const Segment>> by_id_;  ///< guarded by mutex_
 };
 

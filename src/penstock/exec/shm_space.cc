@@ -21,7 +21,9 @@ std::int64_t round_up(std::int64_t size_bytes) {
 
 }  // namespace
 
-FreeSpace::FreeSpace(std::int64_t size_bytes) { insert_gap(0, size_bytes); }
+FreeSpace::FreeSpace(std::int64_t size_bytes) {
+  insert_gap(0, size_bytes);
+}
 
 std::optional<std::int64_t> FreeSpace::allocate(std::int64_t size_bytes) {
   const std::int64_t wanted = round_up(size_bytes);

@@ -30,8 +30,7 @@ constexpr int kExitFailed = 1;
 /// or deep in foreign code. (PR_SET_PDEATHSIG would fire when the thread that started us ends.)
 base::Status follow(int life_line) {
   const int flags = ::fcntl(life_line, F_GETFL);
-  if (::fcntl(life_line, F_SETOWN, ::getpid()) != 0 ||
-      ::fcntl(life_line, F_SETSIG, SIGKILL) != 0 ||
+  if (::fcntl(life_line, F_SETOWN, ::getpid()) != 0 || ::fcntl(life_line, F_SETSIG, SIGKILL) != 0 ||
       ::fcntl(life_line, F_SETFL, flags | O_ASYNC) != 0) {
     return base::fail(ErrorCode::kUnavailable,
                       fmt::format("cannot follow the run's process: {}", std::strerror(errno)));
@@ -56,8 +55,8 @@ base::Result<std::string> read_plan(int fd, std::int64_t size_bytes) {
   std::string bytes(static_cast<std::size_t>(size_bytes), '\0');
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t got = ::pread(fd, bytes.data() + done, bytes.size() - done,
-                                static_cast<off_t>(done));
+    const ssize_t got =
+        ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
     if (got <= 0) {
       return base::fail(ErrorCode::kDataLoss,
                         fmt::format("the plan is cut short: read={} wanted={}", done, size_bytes));

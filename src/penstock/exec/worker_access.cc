@@ -18,7 +18,8 @@ WorkerAccess::WorkerAccess(std::shared_ptr<const flow::Plan> plan, const core::C
       cancel_(cancel),
       sink_(sink),
       states_(plan_->nodes().size()),
-      has_state_(plan_->nodes().size()) {}
+      has_state_(plan_->nodes().size()) {
+}
 
 base::Status WorkerAccess::load(std::span<const std::byte> frame, BufferExchange& exchange) {
   WireReader reader(frame);
@@ -53,8 +54,7 @@ base::Status WorkerAccess::begin(const TaskHead& head) {
     return base::fail(ErrorCode::kDataLoss,
                       fmt::format("a task frame names no operator: node={}", head.node));
   }
-  outputs_.resize(
-      static_cast<std::size_t>(nodes[static_cast<std::size_t>(head.node)].num_signals));
+  outputs_.resize(static_cast<std::size_t>(nodes[static_cast<std::size_t>(head.node)].num_signals));
   return {};
 }
 
@@ -99,7 +99,9 @@ std::span<const Value* const> WorkerAccess::inputs(const flow::Task& /*task*/,
   return scratch;
 }
 
-std::span<Value> WorkerAccess::outputs(const flow::Task& /*task*/) const { return outputs_; }
+std::span<Value> WorkerAccess::outputs(const flow::Task& /*task*/) const {
+  return outputs_;
+}
 
 core::State* WorkerAccess::state(std::int32_t node) const {
   return states_[static_cast<std::size_t>(node)].get();

@@ -26,8 +26,9 @@ base::Error cannot_leave(const flow::Plan& plan, const TaskHead& head, std::size
   const flow::PlanNode& node = plan.nodes()[static_cast<std::size_t>(head.node)];
   const std::string& name =
       plan.signal_names()[static_cast<std::size_t>(node.first_signal) + signal];
-  return base::Error(error.code(), fmt::format("signal '{}' of node '{}' cannot leave its process: {}",
-                                               name, node.id, error.message()))
+  return base::Error(error.code(),
+                     fmt::format("signal '{}' of node '{}' cannot leave its process: {}", name,
+                                 node.id, error.message()))
       .with_id(error.id().empty() ? "PS0504" : error.id())
       .with_help(error.help());
 }
@@ -41,7 +42,8 @@ WorkerLoop::WorkerLoop(Link* link, std::shared_ptr<const flow::Plan> plan, std::
       bell_(bell),
       life_line_(life_line),
       access_(plan, &link->channel().cancel(), this),
-      duration_ns_(plan->nodes().size(), std::numeric_limits<std::int64_t>::max()) {}
+      duration_ns_(plan->nodes().size(), std::numeric_limits<std::int64_t>::max()) {
+}
 
 base::Status WorkerLoop::run() {
   for (bool stop = false; !stop;) {

@@ -43,8 +43,8 @@ class WorkerLoop final : public core::LogSink {
   const int bell_, life_line_;
   WorkerAccess access_;
 
-  std::mutex mutex_;  ///< guards link_ against log() while a task runs
-  std::string frame_;  ///< scratch; guarded by mutex_
+  std::mutex mutex_;                       ///< guards link_ against log() while a task runs
+  std::string frame_;                      ///< scratch; guarded by mutex_
   std::vector<std::int64_t> duration_ns_;  ///< of the last call, by node
   std::int32_t num_unseen_ = 0;            ///< completions written since the run was last woken
 };
