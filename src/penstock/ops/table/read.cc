@@ -83,32 +83,43 @@ base::Result<std::shared_ptr<const core::Operator>> make_read(
   for (const core::Binding& binding : bindings) {
     // The only declared port is `path`; every other input is a value of the filter.
     names.push_back(binding.name.empty() && binding.position == 0 ? "path" : binding.name);
-    if (names.back() != "path" && !words.parameters.contains(to_lower(names.back()))) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("input '{}' is not used by the filter: wanted ${} in it",
-                              names.back(), names.back()));
-    }
   }
+  PENSTOCK_RETURN_IF_ERROR(check_expression(words, names, "path", "filter"));
   if (request.path.empty() && std::ranges::find(names, "path") == names.end()) {
     return fail(base::Error(ErrorCode::kInvalidArgument, "table.read has no path")
                     .with_help("add to params: path: FILE, or to depends: - path: node.signal"));
-  }
-  if (!words.impure.empty()) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("the filter uses '{}': the rows would not follow from the file",
-                            words.impure));
-  }
-  for (const std::string& parameter : words.parameters) {
-    if (std::ranges::none_of(names, [&](const auto& n) { return to_lower(n) == parameter; })) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("the filter uses ${}, which is no input of the node", parameter));
-    }
   }
   return std::make_shared<ReadOperator>(std::move(request), params.find("format")->as_text(),
                                         std::move(names));
 }
 
 }  // namespace
+
+base::Status check_expression(const SqlWords& words, const std::vector<std::string>& inputs,
+                              const std::string& port, const std::string& what) {
+  if (!words.impure.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("parameter '{}' uses '{}': the result would not follow from the inputs",
+                            what, words.impure));
+  }
+  for (const std::string& input : inputs) {
+    if (input != port && !words.parameters.contains(to_lower(input))) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("input '{}' is not used: wanted ${} in parameter '{}'", input, input,
+                              what));
+    }
+  }
+  for (const std::string& parameter : words.parameters) {
+    if (std::ranges::none_of(inputs, [&](const auto& i) { return to_lower(i) == parameter; })) {
+      const std::string nearest = core::nearest_name(parameter, inputs);
+      return fail(base::Error(ErrorCode::kInvalidArgument,
+                              fmt::format("parameter '{}' uses ${}, which is no input of the node",
+                                          what, parameter))
+                      .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
+    }
+  }
+  return {};
+}
 
 base::Status register_read(core::Registry& registry) {
   core::OperatorSpec spec;
@@ -155,7 +166,7 @@ base::Status register_read(core::Registry& registry) {
       "nodes:\n"
       "  numbers:\n"
       "    type: table.sql\n"
-      "    params: {query: SELECT i, i % 3 AS r FROM range(10) t(i) ORDER BY i}\n"
+      "    params: {query: 'SELECT i, i % 3 AS r FROM range(10) t(i) ORDER BY i'}\n"
       "  file:\n"
       "    type: table.write\n"
       "    depends:\n"
