@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <map>
 #include <utility>
@@ -33,23 +34,47 @@ struct Parsed {
   std::string color = "auto";
 };
 
+/// An int from `least`, with a message of ours: CLI11's own prints the limits of a double.
+CLI::Validator int_from(std::int64_t least) {
+  return CLI::Validator(
+      [least](std::string& text) -> std::string {
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool valid = error == std::errc() && end == text.data() + text.size() && value >= least;
+        return valid ? "" : fmt::format("wants an int from {}, seen '{}'", least, text);
+      },
+      "", "");
+}
+
+CLI::Validator seconds_above_zero() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        double value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool valid = error == std::errc() && end == text.data() + text.size() && value > 0;
+        return valid ? "" : fmt::format("wants a number of seconds above 0, seen '{}'", text);
+      },
+      "", "");
+}
+
 void declare_run(CLI::App& app, RunCommand& run) {
   CLI::App& sub = *app.add_subcommand("run", "Run a tube and print its results");
   sub.add_option("FILE", run.file, "A tube file, or 'hello' for a built-in one")->required();
   sub.add_option("-r,--runner", run.executor.runner, "Where nodes run: sync, threads or processes")
       ->type_name("NAME");
   sub.add_option("-w,--workers", run.executor.num_workers, "Threads or processes; 0 = one per core")
-      ->check(CLI::Range(0, 4096))->type_name("N");
+      ->check(int_from(0))->type_name("N");
   sub.add_option("-e,--epochs", run.epochs, "Epochs to run (default: until the sources end, else one)")
-      ->check(CLI::NonNegativeNumber)->type_name("N");
+      ->check(int_from(0))->type_name("N");
   sub.add_option("-i,--input", run.inputs, "Value of an input, as YAML; may be repeated")
-      ->type_name("NAME=VALUE")->expected(1)->allow_extra_args(false);
+      ->type_name("NAME=VALUE")->allow_extra_args(false);
   sub.add_option("--task-timeout", run.executor.task_timeout_s,
                  "Seconds a task may take in a worker process")
-      ->check(CLI::PositiveNumber)->type_name("SECONDS");
+      ->check(seconds_above_zero())->type_name("SECONDS");
   sub.add_option("--report", run.report, "Write a page about the run")->type_name("FILE.html");
   sub.add_flag("--json", run.json, "One JSON line per result, then one with the summary");
-  sub.add_option("--seed", run.seed, "Seed of all randomness in the run")->type_name("N");
+  sub.add_option("--seed", run.seed, "Seed of all randomness in the run")
+      ->check(int_from(0))->type_name("N");
   sub.add_flag("-q,--quiet", run.quiet, "Only results and errors");
   sub.add_flag("--no-history", run.no_history, "Do not record this run");
 }
@@ -84,7 +109,7 @@ void declare_look(CLI::App& app, Parsed& out) {
 void declare_records(CLI::App& app, Parsed& out) {
   CLI::App& history = *app.add_subcommand("history", "List the runs of the past");
   history.add_option("-n,--limit", out.history.limit, "At most so many")
-      ->check(CLI::PositiveNumber)->type_name("N");
+      ->check(int_from(1))->type_name("N");
   history.add_option("--file", out.history.file, "Only runs of this tube")->type_name("FILE");
   history.add_flag("--json", out.history.json, "One JSON line per run");
 
@@ -156,6 +181,30 @@ int complete(const std::string& shell, Session& session) {
   return kOk;
 }
 
+/// "unknown option '--epoch'" and the nearest one of `sub`.
+void explain_extras(CLI::App& app, std::string& message, std::string& help) {
+  const std::vector<std::string> extras = app.remaining(true);
+  const auto option = std::ranges::find_if(
+      extras, [](const std::string& word) { return word.starts_with("-"); });
+  if (option == extras.end()) {
+    message = fmt::format("unexpected argument '{}'", extras.empty() ? "" : extras.front());
+    return;
+  }
+  message = fmt::format("unknown option '{}'", *option);
+  std::vector<std::string> known;
+  for (const CLI::App* at : {app.get_subcommands().empty() ? &app : app.get_subcommands().front(),
+                             static_cast<CLI::App*>(&app)}) {
+    for (const CLI::Option* one : at->get_options()) {
+      for (const std::string& name : one->get_lnames()) {
+        known.push_back("--" + name);
+      }
+    }
+  }
+  if (const std::string guess = core::nearest_name(*option, known); !guess.empty()) {
+    help = fmt::format("did you mean '{}'?", guess);
+  }
+}
+
 /// CLI11's words for a wrong command line, as ours.
 int report_usage(const CLI::ParseError& error, CLI::App& app, Session& session) {
   std::string message = error.what();
@@ -163,6 +212,9 @@ int report_usage(const CLI::ParseError& error, CLI::App& app, Session& session) 
   const std::string command =
       app.get_subcommands().empty() ? "" : " " + app.get_subcommands().front()->get_name();
   std::string help = fmt::format("penstock{} --help", command);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    explain_extras(app, message, help);
+  }
   if (command.empty() && !session.args.empty() && !session.args.front().starts_with('-')) {
     const std::string& word = session.args.front();
     message = fmt::format("unknown command '{}'", word);

@@ -210,7 +210,8 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
   }
   auto watchers = watch(command, inputs, session, options);
   if (!watchers.has_value()) {
-    session.terminal.error(watchers.error());
+    session.terminal.error(watchers.error().id().empty() ? watchers.error().with_id("PS0909")
+                                                         : watchers.error());
     return kFailed;
   }
   std::optional<std::int64_t> epochs = command.epochs;

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
 #include "penstock/core/identity.h"
 #include "penstock/core/operator.h"
@@ -171,32 +173,46 @@ base::Result<std::unique_ptr<NodeType>> Registry::make_type(std::string_view nam
       std::make_unique<RegisteredType>(*entry, Value::map(std::move(complete))));
 }
 
+namespace {
+
+/// Edits that make `b` of `a`: insert, delete, replace, swap two neighbours (optimal string
+/// alignment; Wagner and Fischer 1974 with the swap, because that is how people mistype).
+std::size_t edit_distance(std::string_view a, std::string_view b,
+                          std::array<std::vector<std::size_t>, 3>& rows) {
+  for (auto& row : rows) {
+    row.resize(b.size() + 1);
+  }
+  std::iota(rows[0].begin(), rows[0].end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    auto& row = rows[i % 3];
+    const auto& above = rows[(i - 1) % 3];
+    const auto& higher = rows[(i + 1) % 3];  // two rows up
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replace = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({row[j - 1] + 1, above[j] + 1, replace});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], higher[j - 2] + 1);
+      }
+    }
+  }
+  return rows[a.size() % 3][b.size()];
+}
+
+}  // namespace
+
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
   std::string best;
   std::size_t best_cost = std::max<std::size_t>(name.size() / 3, 1) + 1;
-  std::vector<std::size_t> row;
+  std::array<std::vector<std::size_t>, 3> rows;
   for (const std::string& candidate : candidates) {
     const std::size_t longer = std::max(candidate.size(), name.size());
     const std::size_t shorter = std::min(candidate.size(), name.size());
     if (longer - shorter >= best_cost || longer > 256) {
       continue;
     }
-    // Levenshtein distance by rows (Wagner and Fischer 1974).
-    row.resize(candidate.size() + 1);
-    for (std::size_t j = 0; j < row.size(); ++j) {
-      row[j] = j;
-    }
-    for (std::size_t i = 0; i < name.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i + 1;
-      for (std::size_t j = 0; j < candidate.size(); ++j) {
-        const std::size_t substitute = diagonal + (name[i] == candidate[j] ? 0 : 1);
-        diagonal = row[j + 1];
-        row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substitute});
-      }
-    }
-    if (row.back() < best_cost) {
-      best_cost = row.back();
+    if (const std::size_t cost = edit_distance(name, candidate, rows); cost < best_cost) {
+      best_cost = cost;
       best = candidate;
     }
   }

@@ -61,7 +61,9 @@ class PlanBuilder {
   void collect_nodes();
   void resolve_type(Draft& draft);
   void resolve_gather(Draft& draft);
+  /// Absent when a parameter refers to an input that is not there (reported).
   core::Value resolve_params(const NodeSpec& node);
+  std::string nearest_input(std::string_view name) const;
   const core::Value* tube_value(std::string_view name) const;
 
   // plan_wiring.cc

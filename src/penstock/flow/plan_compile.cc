@@ -158,7 +158,13 @@ void PlanBuilder::collect_nodes() {
   }
 }
 
+std::string PlanBuilder::nearest_input(std::string_view name) const {
+  const std::string nearest = core::nearest_name(name, drafts_[0].signals);
+  return nearest.empty() ? "" : fmt::format("did you mean 'input.{}'?", nearest);
+}
+
 core::Value PlanBuilder::resolve_params(const NodeSpec& node) {
+  bool broken = false;
   std::vector<core::MapEntry> entries;
   entries.reserve(node.params.size());
   for (const ParameterValue& param : node.params) {
@@ -175,14 +181,17 @@ core::Value PlanBuilder::resolve_params(const NodeSpec& node) {
                                  param.name, node.id, name)
                    : fmt::format("parameter '{}' of node '{}' refers to an unknown input '{}'",
                                  param.name, node.id, name),
-               is_process ? fmt::format("wire it: depends: - {}: input.{}", param.name, name) : "");
+               is_process ? fmt::format("wire it: depends: - {}: input.{}", param.name, name)
+                          : nearest_input(name));
+        broken = true;
         continue;
       }
+      broken = broken || given->is_absent();  // missing, and reported as such
       value = *given;
     }
     entries.emplace_back(param.name, std::move(value));
   }
-  return core::Value::map(std::move(entries));
+  return broken ? core::Value() : core::Value::map(std::move(entries));
 }
 
 void PlanBuilder::resolve_type(Draft& draft) {
@@ -193,7 +202,8 @@ void PlanBuilder::resolve_type(Draft& draft) {
     if (given == nullptr) {
       report(node.mark, "PS0108",
              fmt::format("node '{}' is enabled by an unknown tube input '{}'", node.id,
-                         node.enabled_input));
+                         node.enabled_input),
+             nearest_input(node.enabled_input));
     } else {
       draft.enabled = is_truthy(*given);
     }
@@ -212,8 +222,13 @@ void PlanBuilder::resolve_type(Draft& draft) {
     report(node.type_mark, "PS0114",
            fmt::format("nested tubes are not supported by this version: node '{}'", node.id));
     draft.broken = true;
+    return;
   } else {
     const core::Value params = resolve_params(node);
+    if (params.is_absent()) {
+      draft.broken = true;
+      return;
+    }
     for (const Resolver* resolver : resolvers_) {
       auto type = resolver->resolve(node, params);
       if (!type.has_value()) {
@@ -259,7 +274,7 @@ void PlanBuilder::resolve_gather(Draft& draft) {
   const NodeSpec& node = *draft.spec;
   const core::Value params = resolve_params(node);
   for (const ParameterValue& param : node.params) {
-    const core::Value* value = params.find(param.name);
+    const core::Value* value = params.is_absent() ? nullptr : params.find(param.name);
     if (value == nullptr) {
       continue;  // reported by resolve_params
     }

@@ -110,6 +110,7 @@ void PlanBuilder::wire_operator(Draft& draft) {
   }
   std::vector<bool> bound(signature.slots.size(), false);
   std::vector<std::string_view> extra;
+  bool mistyped = false;  // a slot that is not connected may be the one that was meant
   for (const Dependency& dependency : node.depends) {
     DraftEdge edge;
     const bool found = find_producer(draft, dependency, edge);
@@ -129,10 +130,11 @@ void PlanBuilder::wire_operator(Draft& draft) {
       if (at != signature.slots.end()) {
         slot = &*at;
       } else if (!signature.any_keyword) {
-        report(dependency.mark, "PS0103",
+        report(dependency.slot_mark, "PS0103",
                fmt::format("unknown slot '{}' of node '{}'; '{}' takes: {}", dependency.slot,
                            node.id, node.type, list_of(names)),
                did_you_mean(dependency.slot, names));
+        mistyped = true;
         continue;
       }
     }
@@ -162,7 +164,7 @@ void PlanBuilder::wire_operator(Draft& draft) {
     }
   }
   for (std::size_t i = 0; i < signature.slots.size(); ++i) {
-    if (!bound[i] && !signature.slots[i].has_default) {
+    if (!bound[i] && !signature.slots[i].has_default && !mistyped) {
       report(node.type_mark, "PS0112",
              fmt::format("node '{}': '{}' needs its input '{}' ({}), which is not connected",
                          node.id, node.type, signature.slots[i].name, signature.slots[i].type),
