@@ -61,11 +61,6 @@ std::string pipeline_name(const ReportOptions& options, const flow::Spec& spec) 
   return spec.noob_id.empty() ? std::filesystem::path(spec.file).stem().string() : spec.noob_id;
 }
 
-bool is_drawn(const flow::Plan& plan, std::int64_t node) {
-  const flow::PlanNode& at = plan.nodes()[static_cast<std::size_t>(node)];
-  return node < kMaxNodes && (at.kind != flow::NodeKind::kInput || at.num_signals > 0);
-}
-
 void append_nodes(const flow::Plan& plan, JsonText* out) {
   const std::int64_t count = std::ssize(plan.nodes());
   out->key("nodes").begin_array();
@@ -76,9 +71,6 @@ void append_nodes(const flow::Plan& plan, JsonText* out) {
     out->integer_field("depth", plan.regions()[static_cast<std::size_t>(node.region)].depth);
     if (node.stateful) {
       out->key("stateful").boolean(true);
-    }
-    if (!is_drawn(plan, i)) {
-      out->key("hidden").boolean(true);
     }
     if (!node.enabled) {
       out->key("enabled").boolean(false);
@@ -139,6 +131,14 @@ void append_inputs(const flow::Plan& plan, const ReportOptions& options, JsonTex
     };
     if (std::none_of(plan.inputs().begin(), plan.inputs().end(), is_tube_input)) {
       append(name, value);
+    }
+  }
+  for (const flow::PlanInput& input :
+       plan.inputs()) {  // what a run that was not told otherwise used
+    const auto is_given = [&](const core::MapEntry& entry) { return entry.first == input.id; };
+    if (input.scope != flow::Scope::kTube && !input.default_value.is_absent() &&
+        std::none_of(options.inputs.begin(), options.inputs.end(), is_given)) {
+      append(input.id, input.default_value);
     }
   }
   out->end_array();

@@ -87,13 +87,8 @@ inline ArrowSchema schema_of(const TestColumn& column) {
   if (!column.dictionary.empty()) {
     values = schema_of(column.dictionary[0]);
   }
-  ArrowSchema out =
-      core::make_schema(column.format, column.name, ARROW_FLAG_NULLABLE, std::move(children),
-                        column.dictionary.empty() ? nullptr : &values);
-  if (values.release != nullptr) {
-    values.release(&values);
-  }
-  return out;
+  return core::make_schema(column.format, column.name, ARROW_FLAG_NULLABLE, std::move(children),
+                           column.dictionary.empty() ? nullptr : &values);
 }
 
 struct HeldArray {

@@ -1,6 +1,6 @@
 // The pipeline as a layered graph, left to right: longest-path layers, dummy points on long edges,
 // barycentre ordering with the fewest crossings kept, then positions by isotonic regression.
-const BOX_W = 156, BOX_H = 46, GAP_X = 44, GAP_Y = 16;
+const BOX_W = 162, BOX_H = 46, GAP_X = 44, GAP_Y = 16;
 
 function layoutGraph(count, edges) {
   const out = Array.from({ length: count }, () => []), into = Array.from({ length: count }, () => []);
@@ -134,12 +134,12 @@ function drawGraph(host, run, statsOf, statusOf, select) {
   });
   const boxes = nodes.map((node, i) => {
     const p = points[i], at = ids[i], stats = statsOf(at), status = statusOf(at), x = X(p), y = p.y + 10 - BOX_H / 2, share = (stats.total_us || 0) / total;
-    const counts = stats.runs ? (stats.runs > 1 ? short(stats.runs) + "\u00d7 " : "") + duration(stats.total_us) : "";
+    const counts = (stats.runs > 1 ? short(stats.runs) + "\u00d7 " : "") + (stats.total_us ? duration(stats.total_us) : "");
     const box = sv("g", { class: "n", tabindex: 0, "data-node": node.id, onclick: () => select(at), onpointerenter: () => light(i), onpointerleave: () => light(-1), tip: () => nodeTip(node, stats, status) },
       node.depth > 0 && [2, 1].map((k) => sv("rect", { class: "stack", x: x + 3 * k, y: y - 3 * k, width: BOX_W, height: BOX_H, rx: 6 })),
       sv("rect", { class: "box", x, y, width: BOX_W, height: BOX_H, rx: 6 }),
       sv("rect", { x: x + 8, y: y + 11, width: 9, height: 9, rx: 2.5, style: `fill:${nodeColor(at)}` }),
-      sv("text", { class: "id", x: x + 23, y: y + 20 }, clip(node.id, 18)),
+      sv("text", { class: "id", x: x + 23, y: y + 20 }, clip(node.id, 17)),
       sv("text", { class: "op", x: x + 9, y: y + 36 }, operatorText(node, 23 - counts.length)),
       sv("text", { class: "op", x: x + BOX_W - 9, y: y + 36, "text-anchor": "end" }, counts),
       share > .004 && sv("rect", { x: x + 6, y: y + BOX_H - 3, width: Math.max(2, (BOX_W - 12) * share), height: 3, rx: 1.5, style: `fill:${nodeColor(at)}` }),
@@ -176,7 +176,7 @@ function nodeTip(node, stats, status) {
   if (node.description) lines.push(node.description);
   const facts = [stats.runs ? plural(stats.runs, "run") : status === "idle" ? "did not run" : "", stats.failed ? stats.failed + " failed" : "", stats.no_event ? plural(stats.no_event, "absent event") : ""].filter(Boolean);
   if (facts.length) lines.push(facts.join(", "));
-  if (stats.runs) lines.push("total " + duration(stats.total_us) + ", median " + duration(stats.p50_us) + ", max " + duration(stats.max_us));
+  if (stats.total_us) lines.push("total " + duration(stats.total_us) + ", median " + duration(stats.p50_us) + ", max " + duration(stats.max_us));
   if (node.depth > 0) lines.push("inside " + plural(node.depth, "map"));
   if (node.stateful) lines.push("stateful: in epoch order, in one place");
   return lines.join("\n");

@@ -13,7 +13,9 @@ function readRecords() {
 
 // What a run that was cut short did not come to write: counts from the bars, the time of the end.
 function completeRecords(state) {
-  const { run } = state, count = run.nodes.length, beyond = (i) => i >= count;
+  const { run } = state, read = new Set((run.edges || []).map(([from]) => from));
+  run.nodes.forEach((node, i) => { node.hidden = node.kind === "input" && !read.has(i); });
+  const count = run.nodes.length, beyond = (i) => i >= count;
   if (run.more_nodes) run.nodes.push({ id: "other nodes", operator: grouped(run.more_nodes) + " not drawn", kind: "operator", depth: 0 });
   for (const item of state.bars.concat(state.slices, state.logs)) if (isNum(item.node) && beyond(item.node)) item.node = run.more_nodes ? count : 0;
   for (const b of state.bars) state.last_us = Math.max(state.last_us, b.start + b.dur);
@@ -117,11 +119,11 @@ function drawNodes(body, state, select) {
   const view = tableView({ columns, rows }, { limit: 40, sort: "-total", click: (row) => select(row.index), cell: (row, c, k) => {
     const i = row.index, s = state.statsOf(i);
     if (c.name === "node") return el("span", {}, el("i", { class: "swatch", style: `background:${nodeColor(i)}` }), el("b", { style: "font-weight:600" }, row[k]), state.statusOf(i) === "failed" ? el("span", { class: "up" }, "  failed") : null);
-    if (c.name === "total") return el("span", {}, el("i", { class: "share", style: `width:${(90 * row[k] / total).toFixed(1)}px;background:${nodeColor(i)}` }), s.runs ? duration(row[k]) : "");
-    if (["p50", "p95", "max"].includes(c.name)) return el("span", {}, s.runs ? duration(row[k]) : "");
+    if (c.name === "total") return el("span", {}, el("i", { class: "share", style: `width:${(90 * row[k] / total).toFixed(1)}px;background:${nodeColor(i)}` }), s.total_us ? duration(row[k]) : "");
+    if (["p50", "p95", "max"].includes(c.name)) return el("span", {}, s.total_us ? duration(row[k]) : "");
     if (c.name === "durations") return histogram(s, span) || el("span", {});
     if (c.name === "operator") return el("code", { class: "mute" }, row[k]);
-    if (c.name === "change") return row[k] === null ? el("span", {}) : el("span", { class: row[k] > .1 ? "up" : row[k] < -.1 ? "down" : "mute" }, (row[k] >= 0 ? "+" : "\u2212") + fixed(Math.abs(row[k]) * 100, 0) + " %");
+    if (c.name === "change") return row[k] === null ? el("span", {}) : el("span", { class: s.total_us < 1000 ? "mute" : row[k] > .1 ? "up" : row[k] < -.1 ? "down" : "mute" }, (row[k] >= 0 ? "+" : "\u2212") + fixed(Math.abs(row[k]) * 100, 0) + " %");
     return el("span", { class: (c.name === "failed" && row[k]) ? "up" : row[k] ? "" : "mute" }, row[k] ? grouped(row[k]) : "");
   } });
   body.append(el("div", { class: "card" }, view));
@@ -160,7 +162,7 @@ function drawChanges(body, state) {
   const items = c.items || [], previous = c.previous || {}, now = state.summary ? state.summary.elapsed_s : null;
   const card = el("div", { class: "card" }, el("p", { class: "soft", style: "margin:0 0 8px" }, "Compared with run ", el("code", {}, previous.run_id || ""), previous.started_at ? " of " + new Date(previous.started_at).toLocaleString() : "", isNum(previous.elapsed_s) && isNum(now) ? ", which took " + duration(previous.elapsed_s * 1e6) + " (now " + duration(now * 1e6) + ")" : "", "."));
   if (!items.length) card.append(el("p", { style: "margin:0" }, "Nothing changed: same plan, same inputs, same result."));
-  else card.append(el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ["what", "", "before", "now"].map((t) => el("th", { class: "plain" }, t)))), el("tbody", {}, items.map((i) => el("tr", {}, el("td", {}, i.name), el("td", { class: "mute" }, i.kind), el("td", {}, i.before !== undefined && i.before !== null ? el("code", { class: i.kind === "same" ? "mute" : "before", title: String(i.before) }, clip(String(i.before), 44)) : ""), el("td", {}, i.after !== undefined && i.after !== null ? el("code", { class: i.kind === "same" ? "mute" : "after", title: String(i.after) }, clip(String(i.after), 44)) : "")))))));
+  else card.append(el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ["what", "", "before", "now"].map((t) => el("th", { class: "plain" }, t)))), el("tbody", {}, items.map((i) => el("tr", {}, el("td", {}, i.name), el("td", { class: "mute" }, i.kind), el("td", {}, i.kind !== "same" && i.before !== undefined && i.before !== null ? el("code", { class: i.kind === "same" ? "mute" : "before", title: String(i.before) }, clip(String(i.before), 44)) : ""), el("td", {}, i.after !== undefined && i.after !== null ? el("code", { class: i.kind === "same" ? "mute" : "after", title: String(i.after) }, clip(String(i.after), 44)) : "")))))));
   body.append(card);
   return items.length || true;
 }

@@ -45,7 +45,7 @@ function tableView(table, options) {
     foot.hidden = !foot.textContent;
   }
   draw();
-  const view = el("div", {}, el("div", { class: "scroll", style: "max-height:520px" }, el("table", {}, el("thead", {}, el("tr", {}, heads)), body)), foot);
+  const view = el("div", {}, el("div", { class: "scroll", style: "max-height:520px" }, el("table", { class: columns.length <= 4 ? "narrow" : null }, el("thead", {}, el("tr", {}, heads)), body)), foot);
   view.redraw = draw;
   return view;
 }

@@ -12,7 +12,10 @@ function drawTimeline(host, state, select) {
   if (!ids.length) return false;
   const name = (w) => (state.run.workers || [])[w] || (w ? "worker " + w : "main");
   const lanes = ids.map((w) => ({ worker: w, bars: bars.filter((b) => b.worker === w).sort((a, b) => a.start - b.start), slices: slices.filter((s) => s.worker === w) }));
-  const view = { low: 0, high: end }, holder = el("div", {});
+  let first = end;
+  for (const b of bars) first = Math.min(first, b.start);
+  for (const s of slices) first = Math.min(first, s.start);
+  const view = { low: first > .3 * end ? first - .05 * (end - first) : 0, high: end }, holder = el("div", {});
   const zoom = (factor) => { const mid = (view.low + view.high) / 2, half = (view.high - view.low) * factor / 2; set(mid - half, mid + half); };
   const set = (low, high) => {
     const span = Math.max(20, Math.min(end, high - low));
