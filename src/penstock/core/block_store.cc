@@ -71,9 +71,9 @@ base::Result<Value> get_value(const BlockStore& store, const Cid& cid) {
   const BlockSource source = [&store](const Digest& digest) {
     return store.get(Cid{Codec::kRaw, digest});
   };
-  return decode({reinterpret_cast<const char*>(root->data()),
-                 static_cast<std::size_t>(root->size_bytes())},
-                source);
+  return decode(
+      {reinterpret_cast<const char*>(root->data()), static_cast<std::size_t>(root->size_bytes())},
+      source);
 }
 
 }  // namespace penstock::core

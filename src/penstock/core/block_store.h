@@ -57,7 +57,7 @@ class MemoryBlockStore final : public BlockStore {
 class DirectoryBlockStore final : public BlockStore {
  public:
   /// Makes the folders that are missing and sweeps temporary files older than a day.
-  static base::Result<std::unique_ptr<DirectoryBlockStore>> open(std::string root);
+  static base::Result<std::unique_ptr<DirectoryBlockStore>> open(const std::string& root);
 
   base::Status put(const Cid& cid, std::span<const std::byte> bytes) override;
   base::Result<std::shared_ptr<const Buffer>> get(const Cid& cid) const override;

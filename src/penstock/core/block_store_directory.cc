@@ -19,18 +19,19 @@ namespace fs = std::filesystem;
 
 std::unexpected<base::Error> system_failure(const char* what, const std::string& path) {
   const int number = errno;
-  const base::ErrorCode code = number == ENOENT                        ? base::ErrorCode::kNotFound
-                               : number == ENOSPC || number == EDQUOT ? base::ErrorCode::kResourceExhausted
-                               : number == EACCES || number == EROFS
-                                   ? base::ErrorCode::kFailedPrecondition
-                                   : base::ErrorCode::kInternal;
+  const base::ErrorCode code =
+      number == ENOENT                       ? base::ErrorCode::kNotFound
+      : number == ENOSPC || number == EDQUOT ? base::ErrorCode::kResourceExhausted
+      : number == EACCES || number == EROFS  ? base::ErrorCode::kFailedPrecondition
+                                             : base::ErrorCode::kInternal;
   return base::fail(code, std::string(what) + ": " + std::strerror(number) + ": path=" + path);
 }
 
 // A file descriptor that closes itself.
 class File {
  public:
-  File(const std::string& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+  File(const std::string& path, int flags)
+      : number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   ~File() {
@@ -88,7 +89,7 @@ base::Status write_synced(const std::string& path, std::span<const std::byte> by
 
 base::Result<std::shared_ptr<const Buffer>> read_file(const std::string& path) {
   const File file(path, O_RDONLY);
-  struct stat facts {};
+  struct stat facts{};
   if (!file.is_open() || ::fstat(file.number(), &facts) != 0) {
     return system_failure("cannot open file", path);
   }
@@ -135,7 +136,7 @@ void sweep(const fs::path& folder) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<DirectoryBlockStore>> DirectoryBlockStore::open(std::string root) {
+base::Result<std::unique_ptr<DirectoryBlockStore>> DirectoryBlockStore::open(const std::string& root) {
   std::error_code error;
   const std::string absolute = fs::absolute(root, error).lexically_normal().string();
   if (error || root.empty()) {

@@ -40,7 +40,9 @@ std::string text_of(const Buffer& buffer) {
           static_cast<std::size_t>(buffer.size_bytes())};
 }
 
-Cid raw_cid(std::string_view text) { return {Codec::kRaw, hash_bytes(text)}; }
+Cid raw_cid(std::string_view text) {
+  return {Codec::kRaw, hash_bytes(text)};
+}
 
 void expect_store_contract(BlockStore& store) {
   const Cid cid = raw_cid("one");

@@ -48,9 +48,9 @@ bool CborReader::array(std::uint64_t& count) {
 
 bool CborReader::array_of(std::uint64_t count) {
   std::uint64_t seen = 0;
-  return array(seen) && (seen == count || fail("list of the wrong length: wanted=" +
-                                               std::to_string(count) +
-                                               " seen=" + std::to_string(seen)));
+  return array(seen) &&
+         (seen == count || fail("list of the wrong length: wanted=" + std::to_string(count) +
+                                " seen=" + std::to_string(seen)));
 }
 
 bool CborReader::unsigned_integer(std::uint64_t& out) {
@@ -62,7 +62,7 @@ bool CborReader::unsigned_integer(std::uint64_t& out) {
   return true;
 }
 
-bool CborReader::fail(std::string what, base::ErrorCode code) {
+bool CborReader::fail(const std::string& what, base::ErrorCode code) {
   if (!error_.has_value()) {
     error_.emplace(code, "invalid encoding: " + what + ": offset=" + std::to_string(offset()));
   }

@@ -72,15 +72,14 @@ class CborReader {
     at_ += size;
     return bytes;
   }
-  bool text(std::string_view& out);         ///< A text string, UTF-8 checked.
-  bool bytes(std::string_view& out);        ///< A byte string.
-  bool array(std::uint64_t& count);         ///< The head of an array.
-  bool array_of(std::uint64_t count);       ///< The head of an array of exactly `count` items.
+  bool text(std::string_view& out);    ///< A text string, UTF-8 checked.
+  bool bytes(std::string_view& out);   ///< A byte string.
+  bool array(std::uint64_t& count);    ///< The head of an array.
+  bool array_of(std::uint64_t count);  ///< The head of an array of exactly `count` items.
   bool unsigned_integer(std::uint64_t& out);
 
   /// Notes the first failure, at the current offset; always false.
-  [[gnu::cold]] bool fail(std::string what,
-                          base::ErrorCode code = base::ErrorCode::kDataLoss);
+  [[gnu::cold]] bool fail(const std::string& what, base::ErrorCode code = base::ErrorCode::kDataLoss);
   bool fail(base::Error error);  ///< An error from elsewhere, kept as it is.
   bool failed() const { return error_.has_value(); }
   /// The first failure: "what: offset=..."; only after a call returned false.

@@ -5,7 +5,9 @@
 
 namespace penstock::core {
 
-CborWriter::~CborWriter() { std::free(begin_); }
+CborWriter::~CborWriter() {
+  std::free(begin_);
+}
 
 void CborWriter::clear(std::size_t keep_bytes) {
   at_ = begin_;

@@ -16,8 +16,14 @@ namespace penstock::core {
 
 /// The three high bits of an item's first byte.
 enum class CborMajor : std::uint8_t {
-  kUnsigned = 0x00, kNegative = 0x20, kBytes = 0x40, kText = 0x60,
-  kArray = 0x80, kMap = 0xA0, kTag = 0xC0, kSimple = 0xE0,
+  kUnsigned = 0x00,
+  kNegative = 0x20,
+  kBytes = 0x40,
+  kText = 0x60,
+  kArray = 0x80,
+  kMap = 0xA0,
+  kTag = 0xC0,
+  kSimple = 0xE0,
 };
 
 inline constexpr char kCborFalse = '\xF4', kCborTrue = '\xF5', kCborNull = '\xF6';

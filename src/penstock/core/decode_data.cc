@@ -64,9 +64,9 @@ bool Decoder::read_buffer_reference(Data& out) {
   }
   if (index >= buffers_.size() || buffers_[index] == nullptr ||
       static_cast<std::uint64_t>(buffers_[index]->size_bytes()) != length) {
-    return in_.fail("buffer form refers to a buffer that is not there: index=" +
-                    std::to_string(index) + " length=" + std::to_string(length) +
-                    " num_buffers=" + std::to_string(buffers_.size()));
+    return in_.fail(
+        "buffer form refers to a buffer that is not there: index=" + std::to_string(index) +
+        " length=" + std::to_string(length) + " num_buffers=" + std::to_string(buffers_.size()));
   }
   out.buffer = buffers_[index];
   return true;
@@ -104,9 +104,9 @@ bool Decoder::read_linked(Data& out) {
                     std::to_string(length) + " num_links=" + std::to_string(num_links));
   }
   if (length > memory_bytes()) {
-    return in_.fail("bytes form longer than this machine's memory: length=" +
-                        std::to_string(length),
-                    base::ErrorCode::kResourceExhausted);
+    return in_.fail(
+        "bytes form longer than this machine's memory: length=" + std::to_string(length),
+        base::ErrorCode::kResourceExhausted);
   }
   if (source_ == nullptr || !*source_) {
     return in_.fail("encoding links to raw blocks, but there is no block store to read them from",

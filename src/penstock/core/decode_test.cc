@@ -83,9 +83,9 @@ TEST(DecodeTest, RefusesTrailingBytesAndEmptyInput) {
 }
 
 TEST(DecodeTest, RefusesLengthsBeyondTheInput) {
-  for (const char* hex : {"5bffffffffffffffff", "7b7fffffffffffffff", "9bffffffffffffffff",
-                          "bbffffffffffffffff", "9affffffff01", "ba7fffffff616101", "4261",
-                          "8201", "a26161"}) {
+  for (const char* hex :
+       {"5bffffffffffffffff", "7b7fffffffffffffff", "9bffffffffffffffff", "bbffffffffffffffff",
+        "9affffffff01", "ba7fffffff616101", "4261", "8201", "a26161"}) {
     expect_refused(hex, "length beyond");
   }
 }

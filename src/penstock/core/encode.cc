@@ -23,10 +23,10 @@ std::span<const std::byte> bytes_of(const std::string& text) {
 // Entries in canonical order; `entries` itself is used when it is sorted already.
 std::vector<const MapEntry*> sorted(const std::vector<MapEntry>& entries) {
   std::vector<const MapEntry*> order(entries.size());
-  std::transform(entries.begin(), entries.end(), order.begin(), [](const MapEntry& e) { return &e; });
-  std::sort(order.begin(), order.end(), [](const MapEntry* a, const MapEntry* b) {
-    return key_less(a->first, b->first);
-  });
+  std::transform(entries.begin(), entries.end(), order.begin(),
+                 [](const MapEntry& e) { return &e; });
+  std::sort(order.begin(), order.end(),
+            [](const MapEntry* a, const MapEntry* b) { return key_less(a->first, b->first); });
   return order;
 }
 
@@ -56,8 +56,8 @@ bool Encoder::fail(base::Error error) {
 bool Encoder::write(const Value& value, int depth) {
   switch (value.kind()) {
     case Kind::kAbsent:
-      return fail({base::ErrorCode::kInvalidArgument,
-                   "an absent event has no encoding; wanted a value"});
+      return fail(
+          {base::ErrorCode::kInvalidArgument, "an absent event has no encoding; wanted a value"});
     case Kind::kNull:
       out_.null();
       return true;
@@ -78,8 +78,8 @@ bool Encoder::write(const Value& value, int depth) {
       if (static_cast<std::int64_t>(data.size()) <= limit_bytes_) {
         out_.bytes(data);
       } else {
-        write_data(data, Buffer::wrap(data.data(), static_cast<std::int64_t>(data.size()),
-                                      [value] {}));
+        write_data(data,
+                   Buffer::wrap(data.data(), static_cast<std::int64_t>(data.size()), [value] {}));
       }
       return true;
     }

@@ -63,7 +63,7 @@ class Encoder {
   std::vector<std::span<const std::byte>> blocks_;   ///< canonical: raw blocks, and
   std::vector<std::size_t> digest_offsets_;          ///< where their digests belong in `out_`
   std::vector<Digest> digests_;
-  std::vector<base::Error> error_;                   ///< The first failure; at most one.
+  std::vector<base::Error> error_;  ///< The first failure; at most one.
 };
 
 /// "value is nested too deeply", the same words in every codec.

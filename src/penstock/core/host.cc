@@ -77,7 +77,9 @@ base::Result<Value> convert(const Value& value, const HostBridge& bridge) {
 }  // namespace
 
 // Release pairs with acquire: a thread that sees the pointer sees the bridge it points to.
-const HostBridge* host_bridge() { return installed_bridge.load(std::memory_order_acquire); }
+const HostBridge* host_bridge() {
+  return installed_bridge.load(std::memory_order_acquire);
+}
 
 void install_host_bridge(const HostBridge* bridge) {
   installed_bridge.store(bridge, std::memory_order_release);

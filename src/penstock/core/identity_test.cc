@@ -80,10 +80,24 @@ std::vector<Vector> vectors() {
        "00000000001bffffffffffffffff2037381838ff3901003b7fffffffffffffff3b80000000000000003bffffff"
        "ffffffffff",
        "bafyr4igi34bpm54cn6nenj4nm6ldwojyrew6qssfilupkrkxdshzjuflmu",
-       Value::list({i(0), i(23), i(24), i(255), i(256), i(65535), i(65536), i(4294967295),
-                    i(4294967296), i(std::numeric_limits<std::int64_t>::max()),
-                    unsigned_value(1ULL << 63), unsigned_value(~0ULL), i(-1), i(-24), i(-25),
-                    i(-256), i(-257), i(kMin),
+       Value::list({i(0),
+                    i(23),
+                    i(24),
+                    i(255),
+                    i(256),
+                    i(65535),
+                    i(65536),
+                    i(4294967295),
+                    i(4294967296),
+                    i(std::numeric_limits<std::int64_t>::max()),
+                    unsigned_value(1ULL << 63),
+                    unsigned_value(~0ULL),
+                    i(-1),
+                    i(-24),
+                    i(-25),
+                    i(-256),
+                    i(-257),
+                    i(kMin),
                     Value::big_integer(true, std::string("\x80\0\0\0\0\0\0\x01", 8)),
                     Value::big_integer(true, std::string("\x01\0\0\0\0\0\0\0\0", 9))})},
       {"85fb0000000000000000fb8000000000000000fb3ff8000000000000fb7e37e43c8800759cfb00000000000000"
@@ -107,21 +121,47 @@ TEST(EncodeTest, AgreesWithOtherImplementations) {
 }
 
 TEST(EncodeTest, WritesReservedForms) {
-  const std::string head = "a16924" "70656e73746f636b";  // {"$penstock": ...
+  const std::string head =
+      "a16924"
+      "70656e73746f636b";  // {"$penstock": ...
   const double infinity = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(to_hex(encoded(Value::real(infinity))),
-            head + "82" "65666c6f6174" "487ff0000000000000");
-  EXPECT_EQ(to_hex(encoded(Value::tuple({Value::integer(1)}))), head + "82" "657475706c65" "8101");
+  EXPECT_EQ(to_hex(encoded(Value::real(infinity))), head +
+                                                        "82"
+                                                        "65666c6f6174"
+                                                        "487ff0000000000000");
+  EXPECT_EQ(to_hex(encoded(Value::tuple({Value::integer(1)}))), head +
+                                                                    "82"
+                                                                    "657475706c65"
+                                                                    "8101");
   EXPECT_EQ(to_hex(encoded(Value::big_integer(true, std::string("\1\0\0\0\0\0\0\0\1", 9)))),
-            head + "83" "63696e74" "20" "49010000000000000001");
+            head +
+                "83"
+                "63696e74"
+                "20"
+                "49010000000000000001");
   EXPECT_EQ(to_hex(encoded(Value::map({{"$penstock", Value::null()}, {"a", Value::null()}}))),
-            head + "82" "636d6170" "82" "826161f6" "826924" "70656e73746f636b" "f6");
-  EXPECT_EQ(to_hex(encoded(Value::extension("point", Value::integer(3)))),
-            head + "83" "63657874" "65706f696e74" "03");
+            head +
+                "82"
+                "636d6170"
+                "82"
+                "826161f6"
+                "826924"
+                "70656e73746f636b"
+                "f6");
+  EXPECT_EQ(to_hex(encoded(Value::extension("point", Value::integer(3)))), head +
+                                                                               "83"
+                                                                               "63657874"
+                                                                               "65706f696e74"
+                                                                               "03");
   const std::shared_ptr<Buffer> two = Buffer::allocate(4);
   std::memcpy(two->mutable_data(), "\1\2\3\4", 4);
   EXPECT_EQ(to_hex(encoded(Value::tensor(*Tensor::create_contiguous(DType::kUInt16, {2}, two)))),
-            head + "84" "6674656e736f72" "6675696e743136" "8102" "4401020304");
+            head +
+                "84"
+                "6674656e736f72"
+                "6675696e743136"
+                "8102"
+                "4401020304");
 }
 
 TEST(EncodeTest, LinksLongBuffers) {
@@ -135,8 +175,7 @@ TEST(EncodeTest, LinksLongBuffers) {
   };
   const base::Result<std::string> root = encode(value, sink);
   ASSERT_TRUE(root.has_value());
-  EXPECT_EQ(cid(value)->to_string(),
-            "bafyr4igeg2x27qw5lu7sdreq34nwf66pljyss4vqxfql6ox5ulyoukfoby");
+  EXPECT_EQ(cid(value)->to_string(), "bafyr4igeg2x27qw5lu7sdreq34nwf66pljyss4vqxfql6ox5ulyoukfoby");
   EXPECT_EQ(hash_bytes(*root), *digest(value));
   ASSERT_EQ(blocks.size(), 2u);
   EXPECT_EQ(blocks.count("64479cf7293960210547db8d982359e0c4ce054525ed7086cf93030828fc0533"), 1u);
@@ -238,8 +277,8 @@ TEST(TransportTest, RandomValuesRoundTripInOrder) {
 
 TEST(TransportTest, LargeTensorIsNotCopiedOnEitherSide) {
   const std::shared_ptr<Buffer> data = counting_bytes();
-  const Value value = Value::tensor(
-      *Tensor::create_contiguous(DType::kUInt8, {data->size_bytes()}, data));
+  const Value value =
+      Value::tensor(*Tensor::create_contiguous(DType::kUInt8, {data->size_bytes()}, data));
   const base::Result<Message> message = encode_transport(value);
   ASSERT_TRUE(message.has_value());
   ASSERT_EQ(message->buffers.size(), 1u);

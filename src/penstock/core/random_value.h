@@ -66,7 +66,10 @@ class RandomValues {
 
  private:
   double float_value() {
-    const double special[] = {0.0, -0.0, 1.5, std::numeric_limits<double>::infinity(),
+    const double special[] = {0.0,
+                              -0.0,
+                              1.5,
+                              std::numeric_limits<double>::infinity(),
                               -std::numeric_limits<double>::infinity(),
                               std::numeric_limits<double>::quiet_NaN()};
     return below(3) == 0 ? special[below(6)] : std::bit_cast<double>(random_());

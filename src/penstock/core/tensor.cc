@@ -16,8 +16,8 @@ struct DTypeRow {
   std::int64_t size_bytes;
 };
 constexpr DTypeRow kDTypes[] = {
-    {"bool", 1},    {"int8", 1},    {"int16", 2},    {"int32", 4},    {"int64", 8},
-    {"uint8", 1},   {"uint16", 2},  {"uint32", 4},   {"uint64", 8},   {"float16", 2},
+    {"bool", 1},    {"int8", 1},    {"int16", 2},     {"int32", 4},       {"int64", 8},
+    {"uint8", 1},   {"uint16", 2},  {"uint32", 4},    {"uint64", 8},      {"float16", 2},
     {"float32", 4}, {"float64", 8}, {"complex64", 8}, {"complex128", 16},
 };
 
@@ -136,7 +136,9 @@ std::byte* pack(const Tensor& tensor, std::size_t axis, const std::byte* from, s
 
 }  // namespace
 
-std::string_view to_string(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)].name; }
+std::string_view to_string(DType dtype) {
+  return kDTypes[static_cast<std::size_t>(dtype)].name;
+}
 
 base::Result<DType> parse_dtype(std::string_view name) {
   for (std::size_t i = 0; i < std::size(kDTypes); ++i) {
@@ -150,15 +152,16 @@ base::Result<DType> parse_dtype(std::string_view name) {
                         std::string(name));
 }
 
-std::int64_t size_bytes(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)].size_bytes; }
+std::int64_t size_bytes(DType dtype) {
+  return kDTypes[static_cast<std::size_t>(dtype)].size_bytes;
+}
 
 std::shared_ptr<Buffer> Buffer::allocate(std::int64_t size_bytes) {
   PENSTOCK_CHECK(size_bytes >= 0);
   const bool huge = size_bytes >= 2 * kHugePage;
   const std::int64_t alignment = huge ? kHugePage : kAlignment;
-  const auto rounded =
-      static_cast<std::size_t>((std::max<std::int64_t>(size_bytes, 1) + alignment - 1) / alignment *
-                               alignment);
+  const auto rounded = static_cast<std::size_t>(
+      (std::max<std::int64_t>(size_bytes, 1) + alignment - 1) / alignment * alignment);
   auto* data =
       static_cast<std::byte*>(std::aligned_alloc(static_cast<std::size_t>(alignment), rounded));
   PENSTOCK_CHECK(data != nullptr);
@@ -196,10 +199,10 @@ base::Result<std::shared_ptr<const Tensor>> Tensor::create(DType dtype,
                       "tensor size overflows 64 bits: num_elements=" + std::to_string(count));
   }
   if (offset_bytes < 0 || offset_bytes > buffer->size_bytes()) {
-    return base::fail(base::ErrorCode::kInvalidArgument,
-                      "tensor starts outside its buffer: offset_bytes=" +
-                          std::to_string(offset_bytes) +
-                          " buffer_bytes=" + std::to_string(buffer->size_bytes()));
+    return base::fail(
+        base::ErrorCode::kInvalidArgument,
+        "tensor starts outside its buffer: offset_bytes=" + std::to_string(offset_bytes) +
+            " buffer_bytes=" + std::to_string(buffer->size_bytes()));
   }
   if (count > 0) {
     PENSTOCK_RETURN_IF_ERROR(
@@ -223,11 +226,11 @@ base::Result<std::shared_ptr<const Tensor>> Tensor::create_contiguous(
   std::int64_t wanted = 0;
   const bool overflow = __builtin_mul_overflow(count, item, &wanted);
   if (buffer == nullptr || overflow || wanted != buffer->size_bytes()) {
-    return base::fail(
-        base::ErrorCode::kInvalidArgument,
-        "buffer size differs from the tensor's: buffer_bytes=" +
-            std::to_string(buffer == nullptr ? 0 : buffer->size_bytes()) +
-            " num_elements=" + std::to_string(count) + " dtype=" + std::string(to_string(dtype)));
+    return base::fail(base::ErrorCode::kInvalidArgument,
+                      "buffer size differs from the tensor's: buffer_bytes=" +
+                          std::to_string(buffer == nullptr ? 0 : buffer->size_bytes()) +
+                          " num_elements=" + std::to_string(count) +
+                          " dtype=" + std::string(to_string(dtype)));
   }
   if (count == 0) {
     // Strides of an empty tensor must not overflow either: extents may be huge beside the zero.
@@ -238,7 +241,9 @@ base::Result<std::shared_ptr<const Tensor>> Tensor::create_contiguous(
   return create(dtype, std::move(shape), std::move(strides), std::move(buffer));
 }
 
-std::int64_t Tensor::size_bytes() const { return num_elements_ * core::size_bytes(dtype_); }
+std::int64_t Tensor::size_bytes() const {
+  return num_elements_ * core::size_bytes(dtype_);
+}
 
 std::shared_ptr<const Tensor> Tensor::contiguous() const {
   std::shared_ptr<Tensor> packed(new Tensor());

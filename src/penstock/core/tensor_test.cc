@@ -104,9 +104,9 @@ TEST(TensorTest, RefusesWhatReachesOutsideTheBuffer) {
     std::int64_t offset;
   };
   const Case cases[] = {
-      {{7}, {4}, 0},     {{6}, {4}, 4},           {{2}, {-4}, 0},   {{1}, {4}, -1},
-      {{1}, {4}, 25},    {{huge}, {4}, 0},        {{2}, {huge}, 0}, {{huge, huge}, {0, 0}, 0},
-      {{-1}, {4}, 0},    {{2, 2}, {4}, 0},        {{0}, {4}, 25},   {{3, 3}, {huge, huge}, 0},
+      {{7}, {4}, 0},  {{6}, {4}, 4},    {{2}, {-4}, 0},   {{1}, {4}, -1},
+      {{1}, {4}, 25}, {{huge}, {4}, 0}, {{2}, {huge}, 0}, {{huge, huge}, {0, 0}, 0},
+      {{-1}, {4}, 0}, {{2, 2}, {4}, 0}, {{0}, {4}, 25},   {{3, 3}, {huge, huge}, 0},
   };
   for (const Case& c : cases) {
     const auto tensor = Tensor::create(DType::kInt32, c.shape, c.strides, buffer, c.offset);

@@ -35,7 +35,9 @@ const unsigned char* skip_ascii(const unsigned char* at, const unsigned char* en
   return at;
 }
 
-bool is_tail(unsigned char byte) { return (byte & 0xC0) == 0x80; }
+bool is_tail(unsigned char byte) {
+  return (byte & 0xC0) == 0x80;
+}
 
 // Length of the well-formed multi-byte sequence at `at`, 0 when there is none (Unicode 15, table
 // 3-7: the second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF).

@@ -133,9 +133,8 @@ TEST(ToNativeTest, ConvertsHostObjectsAtAnyDepthUnderTheLock) {
   static const SevenBridge bridge;
   install_host_bridge(&bridge);
   const Value host = Value::host(new SevenObject());
-  const Value nested =
-      Value::map({{"a", Value::list({host, Value::tuple({host})})},
-                  {"b", Value::extension("point", host)}});
+  const Value nested = Value::map(
+      {{"a", Value::list({host, Value::tuple({host})})}, {"b", Value::extension("point", host)}});
   const Value seven = Value::integer(7);
   const base::Result<Value> native = to_native(nested);
   ASSERT_TRUE(native.has_value());
@@ -165,8 +164,11 @@ bool is_valid_utf8_slowly(std::string_view text) {
       return k < text.size() ? static_cast<unsigned char>(text[k]) : 0;
     };
     const std::uint32_t lead = byte(i);
-    const int tails = lead < 0x80 ? 0 : lead >> 5 == 6 ? 1 : lead >> 4 == 14 ? 2
-                      : lead >> 3 == 30 ? 3 : -1;
+    const int tails = lead < 0x80       ? 0
+                      : lead >> 5 == 6  ? 1
+                      : lead >> 4 == 14 ? 2
+                      : lead >> 3 == 30 ? 3
+                                        : -1;
     if (tails < 0) {
       return false;
     }
@@ -195,8 +197,8 @@ TEST(Utf8Test, AgreesWithTheDefinitionOnAllShortSequences) {
         for (const unsigned char third : edges) {
           for (const unsigned char fourth : {edges[1], edges[2], edges[8]}) {
             std::string text(static_cast<std::size_t>(padding), 'a');
-            text += {static_cast<char>(lead), static_cast<char>(second),
-                     static_cast<char>(third), static_cast<char>(fourth)};
+            text += {static_cast<char>(lead), static_cast<char>(second), static_cast<char>(third),
+                     static_cast<char>(fourth)};
             ASSERT_EQ(is_valid_utf8(text), is_valid_utf8_slowly(text))
                 << "padding " << padding << " lead " << lead << " second " << int{second}
                 << " third " << int{third} << " fourth " << int{fourth};
