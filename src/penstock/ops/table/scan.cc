@@ -20,9 +20,10 @@ using Tables = std::vector<std::shared_ptr<const ScanTable>>;
 
 thread_local const Tables* current_tables = nullptr;
 
-/// Rows that a thread takes at once: 60 vectors, DuckDB's own row group size. A multiple of the
-/// vector size, so that vectors begin at the same rows whatever the batches of the table are.
-constexpr std::int64_t kMorselRows = 60 * 2048;
+/// Rows that a thread takes at once: enough to hide the counter, few enough to share half a million
+/// rows evenly. A multiple of the vector size, so that vectors begin at the same rows whatever the
+/// batches of the table are.
+constexpr std::int64_t kMorselRows = 16 * 2048;
 
 bool same_name(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {

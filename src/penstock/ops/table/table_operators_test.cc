@@ -362,6 +362,50 @@ TEST_F(TableOperatorsTest, DictionaryColumnsAreTextToSql) {
             "name 2|100000\nname 1|100000\n");
 }
 
+TEST_F(TableOperatorsTest, SplitGivesViewsOrCopiesOfTheRowsOfEachKey) {
+  const Value table = *sql("SELECT i, i // 4 AS run, i % 3 AS r, CASE WHEN i < 9 THEN i > 5 END AS b "
+                           "FROM range(10) t(i) ORDER BY i");
+  const auto split = [&table](const char* by, Inputs more = {}) -> std::string {
+    more.emplace_back("table", table);
+    auto node = registry().make_type("table.split", Value::map({{"by", Value::text(by)}}));
+    std::vector<core::Binding> bindings;
+    std::vector<const Value*> values;
+    for (const auto& [name, value] : more) {
+      bindings.push_back({.position = -1, .name = name});
+      values.push_back(&value);
+    }
+    auto op = (*node)->bind(bindings);
+    if (!op.has_value()) {
+      return op.error().message();
+    }
+    Value outputs[2];
+    core::Call request{.inputs = values, .outputs = outputs, .state = nullptr, .context = nullptr};
+    const auto step = (*op)->call(request);
+    if (!step.has_value()) {
+      return step.error().message();
+    }
+    std::string out;
+    for (std::size_t i = 0; i < outputs[0].as_list().size(); ++i) {
+      const Value& key = outputs[1].as_list()[i];
+      out += key.is(Kind::kInt) ? std::to_string(key.as_int()) : core::to_string(key.kind());
+      out += ":";
+      const Value part = to_list(*sql("SELECT i FROM t", {{"t", outputs[0].as_list()[i]}})
+                                      ->as_table()).value();
+      for (const Value& i_value : part.as_list()) {
+        out += " " + std::to_string(i_value.as_int());
+      }
+      out += "\n";
+    }
+    return out;
+  };
+  EXPECT_EQ(split("run"), "0: 0 1 2 3\n1: 4 5 6 7\n2: 8 9\n");
+  EXPECT_EQ(split("r"), "0: 0 3 6 9\n1: 1 4 7\n2: 2 5 8\n");
+  EXPECT_EQ(split("b"), "bool: 0 1 2 3 4 5\nbool: 6 7 8\nnull: 9\n");
+  EXPECT_EQ(split("i // $n", {{"n", Value::integer(5)}}), "0: 0 1 2 3 4\n1: 5 6 7 8 9\n");
+  EXPECT_THAT(split("nosuch"), HasSubstr("nosuch"));
+  EXPECT_THAT(split("i + $m"), HasSubstr("uses $m, which is no input"));
+}
+
 void expect_error(const base::Result<Value>& result, ErrorCode code, const std::string& what) {
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code(), code) << result.error().to_string();
@@ -442,7 +486,7 @@ TEST_F(TableOperatorsTest, SpecsAreComplete) {
     EXPECT_FALSE(entry.spec.summary.empty() || entry.spec.reference.empty() ||
                  entry.spec.errors.empty()) << entry.spec.name;
   }
-  EXPECT_EQ(registry().entries().size(), 3U);
+  EXPECT_EQ(registry().entries().size(), 4U);
 }
 
 }  // namespace
