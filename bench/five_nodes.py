@@ -83,7 +83,7 @@ def folder_with(stack, name, text):
 
 def ours(stack):
     folder = folder_with(stack, "five.yaml", TUBE)
-    return repeated([str(harness.ROOT / ".venv/bin/penstock"), "run", "five.yaml"], folder)
+    return repeated([str(Path(sys.executable).parent / "penstock"), "run", "five.yaml"], folder)
 
 
 def plain(stack):

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import harness
 
-BIN = harness.ROOT / ".venv" / "bin"
-PEER_BIN = harness.ROOT / ".venv-peers" / "bin"
+BIN = Path(sys.executable).parent  # of the side's own environment
 REPEATS, IMPORTS = 10, 3
 
 
@@ -61,11 +60,11 @@ def graph_tube(stack):
 
 
 def ruff(stack):
-    return command([str(PEER_BIN / "ruff"), "--help"], lambda text: "check" in text)(stack)
+    return command([str(BIN / "ruff"), "--help"], lambda text: "check" in text)(stack)
 
 
 def uv(stack):
-    return command([str(PEER_BIN / "uv"), "--help"], lambda text: "run" in text)(stack)
+    return command([str(BIN / "uv"), "--help"], lambda text: "run" in text)(stack)
 
 
 def child_cpu(words):
