@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "penstock/base/version.h"
 #include "penstock/core/block_store.h"
 #include "penstock/core/host.h"
@@ -124,9 +126,15 @@ void HistoryObserver::keep_large(const core::Value& value) {
 /// The address of `value`, none (an empty CID) when it cannot be encoded. `keep`: the value too.
 ResultRecord HistoryObserver::address(std::int64_t epoch, const core::Value& value, bool keep) {
   ResultRecord out{.epoch = epoch, .cid = {}, .root = {}};
+  const auto no_address = [&](const base::Error& why) {
+    note(base::fail(base::Error(why.code(), fmt::format("the result of epoch {} has no content "
+                                                        "address: {}", epoch, why.message()))
+                        .with_id("PS0403")));
+    return out;
+  };
   const auto native = core::to_native(value);
   if (!native.has_value()) {
-    return out;
+    return no_address(native.error());
   }
   if (keep && history_ != nullptr) {
     SizeCounter counter;
@@ -143,7 +151,10 @@ ResultRecord HistoryObserver::address(std::int64_t epoch, const core::Value& val
     }
   }
   const auto cid = core::cid(*native);
-  out.cid = cid.has_value() ? cid->to_string() : std::string();
+  if (!cid.has_value()) {
+    return no_address(cid.error());
+  }
+  out.cid = cid->to_string();
   return out;
 }
 
