@@ -27,6 +27,7 @@ class ThreadExecutor : public flow::Executor {
   base::Status start(const flow::TaskAccess& access) override;
   void stop() override;
   std::int32_t num_workers() const override { return num_threads_; }
+  bool lets_loop_run_tiny_nodes() const override { return true; }
   std::int64_t capacity() const override { return kCapacity; }
   base::Status submit(std::span<const flow::Task> tasks) override;
   base::Status wait(std::vector<flow::Completion>& out, std::int32_t timeout_ms) override;

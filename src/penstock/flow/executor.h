@@ -68,6 +68,10 @@ class Executor {
   /// it directly and never submits.
   virtual bool is_inline() const { return false; }
 
+  /// True when the loop may call a tiny node itself instead of handing it over: the executor's
+  /// workers are threads of this process, and a hand-over costs more than the node.
+  virtual bool lets_loop_run_tiny_nodes() const { return is_inline(); }
+
   virtual std::int32_t num_workers() const = 0;
 
   /// How many tasks it likes to hold; the loop submits more only when fewer are out.

@@ -40,6 +40,12 @@ Runner::Impl::Impl(std::shared_ptr<const Plan> plan_in, std::unique_ptr<Executor
   for (const auto& observer : options_.observers) {
     detail_ |= observer->detail();
   }
+  if (executor_->is_inline() && large_) {
+    for (std::size_t i = 0; i < plan->nodes().size(); ++i) {
+      FastNode& fast = state_.scheduler.fast(static_cast<std::int32_t>(i));
+      fast.is_tiny = fast.is_eligible;
+    }
+  }
 }
 
 void Runner::Impl::add_observer(std::shared_ptr<Observer> observer) {
@@ -129,6 +135,9 @@ base::Result<std::vector<core::Value>> Runner::Impl::input_values(const core::Va
 
 std::int64_t Runner::Impl::begin(std::span<const core::Value> inputs) {
   ++metrics.epochs_started;
+  for (const core::Value& value : inputs) {
+    host_inputs_ |= value.is(core::Kind::kHost);
+  }
   return state_.scheduler.begin_epoch(inputs);
 }
 

@@ -4,6 +4,7 @@
 //   runner_loop.cc  the loop: ready nodes to the executor, completions to the scheduler
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,7 +58,11 @@ class Runner::Impl {
   base::Status tick(std::int64_t now_ns);
   base::Error no_progress() const;
   void record(const Completion& completion, NodeStatus status);
-  base::Status run_fast();
+  bool may_run_fast() const;
+  bool run_fast(Task& next);
+  base::Status run_any(const Task& task, bool is_inline);
+  void learn_tiny(const Completion& completion);
+  base::Status check_clock();
 
   std::unique_ptr<Executor> executor_;
   RunnerOptions options_;
@@ -65,7 +70,10 @@ class Runner::Impl {
   CallScratch scratch_;
   std::uint32_t detail_ = 0;          ///< union of the observers' Observer::Detail
   bool large_;                        ///< too many nodes to keep counts per call
-  std::uint32_t num_calls_ = 0;       ///< inline calls, to time and to look at the clock now and then
+  std::uint32_t num_calls_ = 0;       ///< inline calls, to time some of them
+  bool host_inputs_ = false;          ///< an input of some epoch was a host object
+  std::array<std::int32_t, 64> fast_window_{};  ///< nodes called by run_fast() since the last clock
+  std::int64_t fast_window_ns_ = 0;   ///< when the window began
   bool started_ = false;              ///< between init() and deinit()
   std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0;
   std::vector<Task> batch_;

@@ -13,7 +13,7 @@ constexpr std::int64_t kTickNs = 50'000'000;
 constexpr std::int32_t kWaitMs = 50;
 constexpr std::int64_t kSlowCallNs = 2'000;
 constexpr std::uint32_t kCallsPerSample = 8;
-constexpr std::uint32_t kCallsPerClock = 256;
+constexpr std::int64_t kTinyNs = 1'000;  // a hand-over to another thread and back costs more
 
 }  // namespace
 
@@ -36,58 +36,116 @@ base::Result<Activation*> Runner::Impl::drive() {
 base::Status Runner::Impl::run_ready() {
   Scheduler& scheduler = state_.scheduler;
   const bool is_inline = executor_->is_inline();
-  if (is_inline && large_ && detail_ == 0) {
-    return run_fast();
-  }
-  const std::int64_t capacity = is_inline ? 0 : executor_->capacity();
-  Task task;
-  while ((is_inline || num_out_ + static_cast<std::int64_t>(batch_.size()) < capacity) &&
-         scheduler.pop(task)) {
-    if (scheduler.is_failed(task)) [[unlikely]] {
-      scheduler.complete_absent(task);
-    } else if (state_.target(task.node).op == nullptr) {
-      PENSTOCK_RETURN_IF_ERROR(run_structural(task));
-    } else if (is_inline) {
-      PENSTOCK_RETURN_IF_ERROR(run_inline(task));
-    } else {
-      batch_.push_back(task);
+  const std::int64_t capacity = is_inline ? 1 : executor_->capacity();
+  const bool fast = may_run_fast();
+  while (is_inline || num_out_ + static_cast<std::int64_t>(batch_.size()) < capacity) {
+    Task task;
+    if (fast) {
+      const bool more = run_fast(task);
+      PENSTOCK_RETURN_IF_ERROR(check_clock());
+      if (!more) {
+        break;
+      }
+      if (task.activation == nullptr) {
+        continue;  // only the clock was due
+      }
+    } else if (!scheduler.pop(task)) {
+      break;
     }
+    PENSTOCK_RETURN_IF_ERROR(run_any(task, is_inline));
   }
   return flush_batch();
 }
 
-// Inline calls of a large plan: no clock, no counters, nobody looks.
-base::Status Runner::Impl::run_fast() {
+base::Status Runner::Impl::run_any(const Task& task, bool is_inline) {
+  if (state_.scheduler.is_failed(task)) [[unlikely]] {
+    state_.scheduler.complete_absent(task);
+    return {};
+  }
+  if (state_.target(task.node).op == nullptr) {
+    return run_structural(task);
+  }
+  if (is_inline) {
+    return run_inline(task);
+  }
+  batch_.push_back(task);
+  return {};
+}
+
+bool Runner::Impl::may_run_fast() const {
+  return detail_ == 0 && !plan->needs_host() && !host_inputs_ &&
+         executor_->lets_loop_run_tiny_nodes();
+}
+
+// Calls ready nodes that are known to be tiny, without clock or counters. Returns false when
+// nothing is ready; else `next` is a node for the ordinary path, or has no activation when the
+// window is full and the clock is due.
+bool Runner::Impl::run_fast(Task& next) {
   Scheduler& scheduler = state_.scheduler;
-  Task task;
-  while (scheduler.pop(task)) {
-    const CallTarget& target = state_.target(task.node);
-    if (target.op == nullptr || scheduler.is_failed(task)) [[unlikely]] {
-      if (scheduler.is_failed(task)) {
-        scheduler.complete_absent(task);
-      } else {
-        PENSTOCK_RETURN_IF_ERROR(run_structural(task));
-      }
-      continue;
+  const core::HostUnlock unlock;
+  const std::int32_t* edges = scheduler.fast_edges();
+  const core::Value* inputs[64];
+  core::Call call;
+  core::Context& context = scratch_.context;
+  context.path = {};
+  call.context = &context;
+  for (std::int32_t& slot : fast_window_) {
+    if (!scheduler.pop(next)) {
+      slot = kNone;
+      return false;
     }
-    auto step = call_node(state_, target, task, scratch_);
-    if (step.has_value() && *step == core::Step::kDone) [[likely]] {
-      scheduler.complete(task);
-    } else {
-      Completion completion{.task = task, .step = step.value_or(core::Step::kDone)};
-      if (!step.has_value()) {
-        completion.status = base::fail(std::move(step.error()));
-      }
-      PENSTOCK_RETURN_IF_ERROR(finish(completion));
+    slot = next.node;
+    auto* root = static_cast<Activation*>(next.activation);
+    const FastNode& fast = scheduler.fast(next.node);
+    if (!fast.is_tiny || root->failed) [[unlikely]] {
+      slot = kNone;
+      return true;
     }
-    if (++num_calls_ % kCallsPerClock == 0) [[unlikely]] {
-      const std::int64_t now_ns = base::fast_ns();
-      if (now_ns - last_tick_ns_ > kTickNs) {
-        PENSTOCK_RETURN_IF_ERROR(tick(now_ns));
+    core::Value* values = root->values;
+    for (std::uint16_t i = 0; i < fast.num_edges; ++i) {
+      inputs[i] = values + edges[fast.first_edge + i];
+    }
+    call.inputs = {inputs, fast.num_edges};
+    call.outputs = {values + fast.signal, 1};
+    context.node = next.node;
+    context.node_id = &state_.node_id(next.node);
+    context.epoch = root->epoch;
+    try {
+      const auto step = fast.op->call(call);
+      if (step.has_value() && *step == core::Step::kDone) [[likely]] {
+        scheduler.complete_fast(root, next.node, fast);
+        continue;
       }
+      fail_node(next, step.has_value()
+                          ? base::Error(base::ErrorCode::kInternal, "ended, but it is no source")
+                          : step.error());
+    } catch (...) {
+      fail_node(next, describe_exception(std::current_exception()));
     }
   }
-  return {};
+  next.activation = nullptr;
+  return true;
+}
+
+// After a window of fast calls: are they still tiny, and is a tick due?
+base::Status Runner::Impl::check_clock() {
+  const std::int64_t now_ns = base::fast_ns();
+  const std::int64_t spent_ns = now_ns - std::exchange(fast_window_ns_, now_ns);
+  if (spent_ns > kTinyNs * static_cast<std::int64_t>(fast_window_.size()) && !executor_->is_inline()) {
+    // Some node is not tiny any more; which one shows when they are timed one by one again.
+    for (const std::int32_t node : fast_window_) {
+      if (node == kNone) {
+        break;
+      }
+      state_.scheduler.fast(node).is_tiny = false;
+    }
+  }
+  return now_ns - last_tick_ns_ > kTickNs ? tick(now_ns) : base::Status();
+}
+
+void Runner::Impl::learn_tiny(const Completion& completion) {
+  FastNode& fast = state_.scheduler.fast(completion.task.node);
+  fast.is_tiny = fast.is_eligible && completion.duration_ns > 0 && completion.duration_ns < kTinyNs;
 }
 
 base::Status Runner::Impl::run_inline(const Task& task) {
@@ -199,6 +257,9 @@ base::Status Runner::Impl::wait_for_completions() {
   for (Completion& completion : completions_) {
     --num_out_;
     --metrics.node(completion.task.node).running;
+    if (completion.status.has_value()) {
+      learn_tiny(completion);
+    }
     PENSTOCK_RETURN_IF_ERROR(finish(completion));
   }
   PENSTOCK_RETURN_IF_ERROR(waited);

@@ -16,13 +16,6 @@ void Scheduler::grow_ring() {
   tail_ = count;
 }
 
-inline void Scheduler::push(Activation* activation, std::int32_t node) {
-  if (tail_ - head_ == ring_.size()) [[unlikely]] {
-    grow_ring();
-  }
-  ring_[tail_++ & mask_] = {node, activation};
-}
-
 void Scheduler::shuffle_head() {
   const std::size_t other = head_ + (*random_)() % (tail_ - head_);
   std::swap(ring_[head_ & mask_], ring_[other & mask_]);

@@ -22,6 +22,20 @@
 
 namespace penstock::flow {
 
+/// A node of the root region that is called with one line of bookkeeping: an operator with one signal
+/// whose edges, in and out, stay in the region. 32 bytes.
+struct FastNode {
+  const core::Operator* op = nullptr;
+  std::int32_t first_edge = 0;      ///< into Scheduler::fast_edges()
+  std::uint16_t num_edges = 0;
+  bool is_eligible = false;         ///< may ever be called this way
+  bool is_tiny = false;             ///< known to take less than a hand-over to another thread
+  std::int32_t signal = 0;          ///< index among the root's values
+  std::int32_t first_consumer = 0;
+  std::int32_t num_consumers = 0;
+};
+static_assert(sizeof(FastNode) == 32);
+
 class Scheduler {
  public:
   /// `shuffle`: take ready nodes in a random order from this seed; else first in, first out.
@@ -54,6 +68,33 @@ class Scheduler {
   /// The task's outputs are written. Skips whatever cannot run any more.
   void complete(const Task& task) {
     finish(static_cast<Activation*>(task.activation), task.node, false);
+    if (!skips_.empty()) [[unlikely]] {
+      drain_skips();
+    }
+  }
+  /// The fast face of a node; see FastNode.
+  FastNode& fast(std::int32_t node) { return fast_[static_cast<std::size_t>(node)]; }
+  /// Indices among the root's values, by FastNode::first_edge.
+  const std::int32_t* fast_edges() const { return fast_edges_.data(); }
+  /// complete() of an eligible node.
+  void complete_fast(Activation* root, std::int32_t node, const FastNode& fast) {
+    std::uint32_t* remaining = root->remaining;
+    remaining[node] = kResolved;  // the root region's nodes come first: global is local
+    const std::uint32_t missing = root->values[fast.signal].is_absent() ? kMissing : 0U;
+    const std::uint32_t* consumer = consumers_.data() + fast.first_consumer;
+    for (std::int32_t i = 0; i < fast.num_consumers; ++i) {
+      const std::uint32_t local = consumer[i] >> 1;
+      const std::uint32_t left = (remaining[local] - 1) | (consumer[i] << 31 & missing);
+      remaining[local] = left;
+      if (left == 0) {
+        push(root, static_cast<std::int32_t>(local));
+      } else if ((left & kCount) == 0) [[unlikely]] {
+        skips_.emplace_back(root, static_cast<std::int32_t>(local));
+      }
+    }
+    if (--root->open == 0) [[unlikely]] {
+      close(root);
+    }
     if (!skips_.empty()) [[unlikely]] {
       drain_skips();
     }
@@ -139,10 +180,16 @@ class Scheduler {
   };
 
   void build_hot_nodes();
+  void build_fast();
   void build_templates();
   void build_stateful();
   void build_collected();
-  void push(Activation* activation, std::int32_t node);
+  void push(Activation* activation, std::int32_t node) {
+    if (tail_ - head_ == ring_.size()) [[unlikely]] {
+      grow_ring();
+    }
+    ring_[tail_++ & mask_] = {node, activation};
+  }
   void grow_ring();
   void shuffle_head();
   void finish(Activation* activation, std::int32_t node, bool skipped);
@@ -165,6 +212,8 @@ class Scheduler {
   const Plan& plan_;
   // Constant after construction.
   std::vector<HotNode> hot_;
+  std::vector<FastNode> fast_;  ///< of the root region; is_tiny is learned
+  std::vector<std::int32_t> fast_edges_;
   std::vector<std::int32_t> consumer_begin_;    ///< per signal, into consumers_
   std::vector<std::uint32_t> consumers_;        ///< local node << 1 | required
   std::vector<std::vector<RemoteEdge>> remote_edges_;  ///< per region: edges from above

@@ -25,6 +25,7 @@ Scheduler::Scheduler(const Plan& plan, std::optional<std::uint64_t> shuffle)
   build_stateful();
   build_collected();
   build_hot_nodes();
+  build_fast();
   build_templates();
   std::vector<ExpansionSizes> sizes;
   for (std::size_t r = 0; r < plan.regions().size(); ++r) {
@@ -120,6 +121,36 @@ void Scheduler::build_hot_nodes() {
       consumers_.push_back(static_cast<std::uint32_t>(local) << 1 | (consumer.required ? 1U : 0U));
     }
     consumer_begin_.push_back(static_cast<std::int32_t>(consumers_.size()));
+  }
+}
+
+void Scheduler::build_fast() {
+  fast_.resize(plan_.nodes().size());
+  const Region& root = plan_.regions()[0];
+  for (std::int32_t i = 0; i < root.num_nodes; ++i) {
+    const PlanNode& node = plan_.nodes()[static_cast<std::size_t>(i)];
+    const HotNode& hot = hot_[static_cast<std::size_t>(i)];
+    bool eligible = node.kind == NodeKind::kOperator && node.num_signals == 1 && node.native &&
+                    !node.needs_host && !node.stateful && !node.source && !hot.has_remote &&
+                    !hot.is_collected && node.num_edges <= 64;
+    for (const InEdge& edge : plan_.in_edges(node)) {
+      eligible &= edge.signal != kNone && !edge.collects;
+    }
+    if (!eligible) {
+      continue;
+    }
+    FastNode& fast = fast_[static_cast<std::size_t>(i)];
+    fast.op = node.op.get();
+    fast.is_eligible = true;
+    fast.first_edge = static_cast<std::int32_t>(fast_edges_.size());
+    fast.num_edges = static_cast<std::uint16_t>(node.num_edges);
+    for (const InEdge& edge : plan_.in_edges(node)) {
+      fast_edges_.push_back(edge.signal);  // the root's signals come first: global is local
+    }
+    fast.signal = node.first_signal;
+    fast.first_consumer = consumer_begin_[static_cast<std::size_t>(node.first_signal)];
+    fast.num_consumers =
+        consumer_begin_[static_cast<std::size_t>(node.first_signal) + 1] - fast.first_consumer;
   }
 }
 
