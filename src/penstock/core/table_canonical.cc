@@ -71,6 +71,41 @@ void for_each_slot(const std::vector<Piece>& pieces, Visit visit) {
   }
 }
 
+void set_bits(std::byte* bits, std::int64_t begin, std::int64_t count) {
+  const std::int64_t end = begin + count;
+  const auto set = [bits](std::int64_t i) {
+    bits[i >> 3] |= static_cast<std::byte>(1U << (i & 7));
+  };
+  for (; begin < end && (begin & 7) != 0; ++begin) {
+    set(begin);
+  }
+  const std::int64_t whole = (end - begin) / 8;
+  if (whole > 0) {
+    std::memset(bits + begin / 8, 0xff, static_cast<std::size_t>(whole));
+  }
+  for (begin += whole * 8; begin < end; ++begin) {
+    set(begin);
+  }
+}
+
+/// Elements of fixed-size lists that take no room of their own, masked by nulls of the lists.
+constexpr std::int64_t kMaxBareSlots = std::int64_t{1} << 24;
+
+/// True when each slot of a column needs at least a bit of some buffer.
+bool takes_room(const ArrowSchema& field) {
+  const auto type = parse_format(field.format);
+  if (!type.has_value() || type->layout == Layout::kNull ||
+      (type->layout == Layout::kFixed && type->width == 0)) {
+    return false;
+  }
+  if (type->layout == Layout::kStruct || type->layout == Layout::kFixedList) {
+    return (type->layout == Layout::kStruct || type->list_size > 0) &&
+           std::any_of(field.children, field.children + field.n_children,
+                       [](const ArrowSchema* child) { return takes_room(*child); });
+  }
+  return true;
+}
+
 base::Status bad_offsets() {
   return fail(ErrorCode::kDataLoss, "offsets of an Arrow array run backwards or below zero");
 }
@@ -399,10 +434,18 @@ base::Status Canonicalizer::add_fixed_list(const ArrowSchema& field, std::int64_
   Validity below;
   if (validity.bits != nullptr) {
     const std::int64_t slots = total_length(pieces);
-    auto bits = zeroed(bitmap_bytes(slots * list_size));
-    for (std::int64_t i = 0; i < slots * list_size; ++i) {
-      if (validity.is_valid(i / list_size)) {
-        bits->mutable_data()[i >> 3] |= static_cast<std::byte>(1U << (i & 7));
+    std::int64_t total = 0;
+    // A hundred bytes may claim any number of slots when the elements take no room.
+    if (__builtin_mul_overflow(slots, list_size, &total) ||
+        (total > kMaxBareSlots && !takes_room(*field.children[0]))) {
+      return fail(ErrorCode::kResourceExhausted,
+                  fmt::format("fixed-size lists of elements without content: seen {} lists of {}, "
+                              "wanted at most {} elements in all", slots, list_size, kMaxBareSlots));
+    }
+    auto bits = zeroed(bitmap_bytes(total));
+    for (std::int64_t i = 0; i < slots; ++i) {
+      if (validity.is_valid(i)) {
+        set_bits(bits->mutable_data(), i * list_size, list_size);
       }
     }
     below.bits = std::move(bits);
