@@ -7,26 +7,11 @@ sides. Answer: rows and checksums of every column of the three tables. Not measu
 
 import time
 
+import flights_duckdb
 import harness
 
 DATA = harness.ROOT / ".data"
 LATE_MINUTES = 15
-
-ROUTES = """
-SELECT strftime(date, '%Y-%m') AS month, origin, destination, count(*)::BIGINT AS flights, avg(delay) AS mean_delay,
-       quantile_cont(delay, 0.95) AS p95_delay, avg((delay >= $late)::INT) AS late_share
-FROM read_parquet($flights) GROUP BY ALL ORDER BY month, origin, destination
-"""
-AIRPORTS = """
-SELECT a.iata, a.name, a.city, a.latitude, a.longitude, f.departures, f.mean_delay, f.late_share
-FROM (SELECT origin, count(*)::BIGINT AS departures, avg(delay) AS mean_delay, avg((delay >= $late)::INT) AS late_share
-      FROM read_parquet($flights) GROUP BY origin) f
-LEFT JOIN read_csv($airports) a ON a.iata = f.origin ORDER BY f.departures DESC, a.iata
-"""
-BY_HOUR = """
-SELECT hour(date) AS hour, count(*)::BIGINT AS flights, avg(delay) AS mean_delay
-FROM read_parquet($flights) GROUP BY ALL ORDER BY hour
-"""
 
 
 def paths():
@@ -75,16 +60,7 @@ def duckdb(stack):
 
     flights, airports = paths()
     connection = stack.enter_context(engine.connect())
-    late = {"flights": flights, "late": LATE_MINUTES}
-
-    def process():
-        return {
-            "routes": connection.execute(ROUTES, late).to_arrow_table(),
-            "airports": connection.execute(AIRPORTS, late | {"airports": airports}).to_arrow_table(),
-            "by_hour": connection.execute(BY_HOUR, {"flights": flights}).to_arrow_table(),
-        }
-
-    return timed(process)
+    return timed(lambda: flights_duckdb.tables(connection, flights, airports, LATE_MINUTES))
 
 
 def rows(pairs):
