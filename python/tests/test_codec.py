@@ -195,6 +195,14 @@ def test_dlpack_objects_are_arrays():
     assert shared.__array_interface__["data"][0] == array.__array_interface__["data"][0]
 
 
+def test_decoded_arrays_go_out_through_buffer_and_dlpack():
+    array = numpy.arange(6.0).reshape(2, 3)
+    shared = _core.through_value(array)
+    address = array.__array_interface__["data"][0]
+    assert numpy.from_dlpack(shared).__array_interface__["data"][0] == address
+    assert numpy.asarray(memoryview(shared)).__array_interface__["data"][0] == address
+
+
 def test_tables_round_trip_and_are_shared():
     table = pyarrow.table({"a": [1, 2, None], "b": ["x", None, "zz"], "c": [[1.5], [], None]})
     data = ps.encode(table)
