@@ -24,15 +24,13 @@ using core::Value;
 
 constexpr std::string_view kInputPrefix = "input.";
 
-/// Names a bare `type:` may have: the builtins of Python 3.11 that can be called.
+/// Names a bare `type:` may have: the builtin functions of Python 3.11. (Builtin classes are no nodes.)
 constexpr auto kBuiltins = std::to_array<std::string_view>({
-    "abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "callable", "chr", "complex",
-    "dict", "dir", "divmod", "enumerate", "eval", "exec", "filter", "float", "format", "frozenset",
-    "getattr", "hasattr", "hash", "hex", "id", "input", "int", "isinstance", "issubclass", "iter",
-    "len", "list", "max", "min", "next", "object", "oct", "open", "ord", "pow", "print", "range",
-    "repr", "reversed", "round", "set", "setattr", "slice", "sorted", "str", "sum", "tuple", "type",
-    "vars", "zip", "aiter", "anext", "breakpoint", "classmethod", "compile", "delattr", "globals",
-    "locals", "memoryview", "property", "staticmethod", "super", "BaseException", "Exception"});
+    "abs", "aiter", "all", "anext", "any", "ascii", "bin", "breakpoint", "callable", "chr",
+    "compile", "delattr", "dir", "divmod", "eval", "exec", "format", "getattr", "globals",
+    "hasattr", "hash", "hex", "id", "input", "isinstance", "issubclass", "iter", "len",
+    "locals", "max", "min", "next", "oct", "open", "ord", "pow", "print", "repr", "round",
+    "setattr", "sorted", "sum", "vars"});
 
 /// A type about which nothing is known: it has every signal and slot the tube speaks of.
 class UnknownType final : public core::NodeType {
