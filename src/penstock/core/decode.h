@@ -54,6 +54,7 @@ class Decoder {
   bool read_escaped_map(int depth, Value& out);
   bool read_tensor(Value& out);
   bool read_table(int depth, Value& out);
+  bool read_transport_table(int depth, Value& out);
   bool read_extension(int depth, Value& out);
   bool read_long_bytes(std::string_view name, std::uint64_t num_items, Value& out);
 

@@ -6,6 +6,7 @@
 
 #include "penstock/core/decode.h"
 #include "penstock/core/table_codec.h"
+#include "penstock/core/table_transport.h"
 
 namespace penstock::core {
 
@@ -20,10 +21,11 @@ bool Decoder::read_form(int depth, Value& out) {
     std::uint64_t num_items;
   };
   constexpr Row kForms[] = {{"float", 2},  {"int", 3},   {"tuple", 2}, {"map", 2},
-                            {"tensor", 4}, {"table", 4}, {"ext", 3}};
+                            {"tensor", 4}, {"table", 4}, {"ext", 3},   {"arrow", 4}};
   const Row* row = std::find_if(std::begin(kForms), std::end(kForms),
                                 [&](const Row& form) { return form.name == name; });
-  if (row == std::end(kForms)) {
+  // Tables as they lie are for processes of one run only.
+  if (row == std::end(kForms) || (row->name == "arrow" && !transport_)) {
     return read_long_bytes(name, num_items, out);
   }
   if (row->num_items != num_items) {
@@ -51,8 +53,10 @@ bool Decoder::read_form(int depth, Value& out) {
       return read_tensor(out);
     case 5:
       return read_table(depth, out);
-    default:
+    case 6:
       return read_extension(depth, out);
+    default:
+      return read_transport_table(depth, out);
   }
 }
 
@@ -185,6 +189,25 @@ bool Decoder::read_table(int depth, Value& out) {
     }
   }
   base::Result<std::shared_ptr<const Table>> table = from_form(std::move(form));
+  if (!table.has_value()) {
+    return in_.fail(table.error());
+  }
+  out = Value::table(std::move(*table));
+  return true;
+}
+
+bool Decoder::read_transport_table(int depth, Value& out) {
+  TransportTable form;
+  std::uint64_t num_buffers = 0;
+  if (!read(form.schema, depth) || !read(form.batches, depth) || !in_.array(num_buffers)) {
+    return false;
+  }
+  for (std::uint64_t i = 0; i < num_buffers; ++i) {
+    if (!read_buffer(form.buffers.emplace_back())) {
+      return false;
+    }
+  }
+  base::Result<std::shared_ptr<const Table>> table = from_transport(std::move(form));
   if (!table.has_value()) {
     return in_.fail(table.error());
   }

@@ -8,6 +8,7 @@
 #include "penstock/core/hash.h"
 #include "penstock/core/host.h"
 #include "penstock/core/table_codec.h"
+#include "penstock/core/table_transport.h"
 
 namespace penstock::core {
 namespace {
@@ -197,6 +198,9 @@ void Encoder::write_tensor(const Tensor& tensor) {
 }
 
 bool Encoder::write_table(const std::shared_ptr<const Table>& table, int depth) {
+  if (mode_ == Mode::kTransport) {
+    return write_transport_table(table, depth);
+  }
   base::Result<TableForm> form = to_form(table);
   if (!form.has_value()) {
     return fail(form.error());
@@ -207,6 +211,22 @@ bool Encoder::write_table(const std::shared_ptr<const Table>& table, int depth) 
     return false;
   }
   out_.integer(form->num_rows);
+  out_.array(form->buffers.size());
+  for (const std::shared_ptr<const Buffer>& buffer : form->buffers) {
+    write_data({buffer->data(), static_cast<std::size_t>(buffer->size_bytes())}, buffer);
+  }
+  return true;
+}
+
+bool Encoder::write_transport_table(const std::shared_ptr<const Table>& table, int depth) {
+  base::Result<TransportTable> form = to_transport(table);
+  if (!form.has_value()) {
+    return fail(form.error());
+  }
+  open_form(out_, "arrow", 4);
+  if (!write(form->schema, depth) || !write(form->batches, depth)) {
+    return false;
+  }
   out_.array(form->buffers.size());
   for (const std::shared_ptr<const Buffer>& buffer : form->buffers) {
     write_data({buffer->data(), static_cast<std::size_t>(buffer->size_bytes())}, buffer);

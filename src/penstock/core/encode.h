@@ -31,6 +31,7 @@ class Encoder {
   /// A byte string, or what stands for a longer one. `owner` keeps `data` alive until the end.
   void write_data(std::span<const std::byte> data, std::shared_ptr<const Buffer> owner);
   void write_tensor(const Tensor& tensor);
+  bool write_transport_table(const std::shared_ptr<const Table>& table, int depth);
   bool write_table(const std::shared_ptr<const Table>& table, int depth);
   void write_float(double value);
   /// Any integer: sign and big-endian magnitude without leading zeros, in the form its size asks.

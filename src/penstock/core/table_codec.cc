@@ -30,11 +30,9 @@ Value field_form(const ArrowSchema& field) {
 /// `owner` is kept by the buffers that refer to the table's memory.
 base::Result<TableForm> make_form(const Table& table, std::shared_ptr<const void> owner) {
   TableForm form;
-  std::vector<Value> fields;
   Canonicalizer columns(std::move(owner));
   for (std::int64_t c = 0; c < table.num_columns(); ++c) {
     const ArrowSchema& field = *table.schema().children[c];
-    fields.push_back(field_form(field));
     std::vector<Piece> pieces;
     for (const ArrowArray& batch : table.batches()) {
       const ArrowArray* column = batch.children[c];
@@ -43,17 +41,24 @@ base::Result<TableForm> make_form(const Table& table, std::shared_ptr<const void
       }
     }
     if (auto added = columns.add_column(field, pieces, {}); !added.has_value()) {
-      return base::fail(
-          added.error().with_context("column '" + std::string(field.name) + "'"));
+      return base::fail(added.error().with_context("column '" + std::string(field.name) + "'"));
     }
   }
-  form.schema = Value::list(std::move(fields));
+  form.schema = schema_form(table.schema());
   form.num_rows = table.num_rows();
   form.buffers = columns.take_buffers();
   return form;
 }
 
 }  // namespace
+
+Value schema_form(const ArrowSchema& schema) {
+  std::vector<Value> fields;
+  for (std::int64_t c = 0; c < schema.n_children; ++c) {
+    fields.push_back(field_form(*schema.children[c]));
+  }
+  return Value::list(std::move(fields));
+}
 
 base::Result<TableForm> to_form(const std::shared_ptr<const Table>& table) {
   return make_form(*table, table);

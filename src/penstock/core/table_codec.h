@@ -29,6 +29,12 @@ struct TableForm {
 /// that point into it, hence the shared pointer.
 base::Result<TableForm> to_form(const std::shared_ptr<const Table>& table);
 
+/// The columns of a table's schema as a Value: a list of fields.
+Value schema_form(const ArrowSchema& schema);
+
+/// Inverse of schema_form(); the caller releases the schema. kDataLoss for anything else.
+base::Result<ArrowSchema> schema_from_form(const Value& form);
+
 /// Inverse of to_form(). Validates everything (the form may come from a file or a peer): schema,
 /// buffer count and sizes, offsets, UTF-8, and that the form is canonical. kDataLoss otherwise.
 base::Result<std::shared_ptr<const Table>> from_form(TableForm form);

@@ -21,7 +21,8 @@ std::unexpected<base::Error> bad(std::string what) {
   return fail(ErrorCode::kDataLoss, "table form: " + std::move(what));
 }
 
-// ---- schema --------------------------------------------------------------------------------------
+// ---- schema
+// --------------------------------------------------------------------------------------
 
 struct SchemaGuard {
   std::vector<ArrowSchema> fields;
@@ -76,7 +77,8 @@ base::Result<ArrowSchema> parse_field(const Value& form, int depth) {
                      std::exchange(below.fields, {}), dictionary != nullptr ? &values : nullptr);
 }
 
-// ---- arrays --------------------------------------------------------------------------------------
+// ---- arrays
+// --------------------------------------------------------------------------------------
 
 /// An array that owns its buffers.
 struct OwnedArray {
@@ -144,8 +146,7 @@ void push(OwnedArray& out, std::shared_ptr<const Buffer> buffer) {
   out.owners.push_back(std::move(buffer));
 }
 
-ArrowArray finish(std::unique_ptr<OwnedArray> owned, std::int64_t length,
-                  std::int64_t null_count) {
+ArrowArray finish(std::unique_ptr<OwnedArray> owned, std::int64_t length, std::int64_t null_count) {
   for (ArrowArray& child : owned->children) {
     owned->pointers.push_back(&child);
   }
@@ -307,9 +308,12 @@ base::Status Restorer::take_body(OwnedArray& out, const ArrowSchema& field, cons
       push(out, std::move(data));
       return {};
     }
-    case Layout::kVariable32: return take_variable<std::int32_t>(out, length, type.is_text);
-    case Layout::kVariable64: return take_variable<std::int64_t>(out, length, type.is_text);
-    case Layout::kView: return take_views(out, length, type.is_text);
+    case Layout::kVariable32:
+      return take_variable<std::int32_t>(out, length, type.is_text);
+    case Layout::kVariable64:
+      return take_variable<std::int64_t>(out, length, type.is_text);
+    case Layout::kView:
+      return take_views(out, length, type.is_text);
     case Layout::kList32: {
       PENSTOCK_ASSIGN_OR_RETURN(const std::int64_t total, take_offsets<std::int32_t>(out, length));
       return add_child(out, *field.children[0], total);
@@ -403,21 +407,31 @@ bool same_form(const TableForm& a, const std::vector<std::shared_ptr<const Buffe
 
 }  // namespace
 
-base::Result<std::shared_ptr<const Table>> from_form(TableForm form) {
-  if (!form.schema.is(Kind::kList) || form.num_rows < 0) {
-    return bad("wants a list of fields and a number of rows that is not negative");
+base::Result<ArrowSchema> schema_from_form(const Value& form) {
+  if (!form.is(Kind::kList)) {
+    return bad("wants a list of fields");
   }
   SchemaGuard fields;
-  for (const Value& field : form.schema.as_list()) {
+  for (const Value& field : form.as_list()) {
     PENSTOCK_ASSIGN_OR_RETURN(ArrowSchema parsed, parse_field(field, 1));
     fields.fields.push_back(parsed);
   }
   SchemaGuard root;
   root.fields.push_back(make_schema("+s", "", 0, std::exchange(fields.fields, {}), nullptr));
-  const ArrowSchema& schema = root.fields[0];
-  if (auto checked = check_schema(schema); !checked.has_value()) {
+  if (auto checked = check_schema(root.fields[0]); !checked.has_value()) {
     return bad(checked.error().message());
   }
+  return std::exchange(root.fields[0], ArrowSchema{});
+}
+
+base::Result<std::shared_ptr<const Table>> from_form(TableForm form) {
+  if (form.num_rows < 0) {
+    return bad("wants a number of rows that is not negative");
+  }
+  SchemaGuard root;
+  PENSTOCK_ASSIGN_OR_RETURN(ArrowSchema parsed, schema_from_form(form.schema));
+  root.fields.push_back(parsed);
+  const ArrowSchema& schema = root.fields[0];
   Restorer restorer(form.buffers);
   auto owned = std::make_unique<OwnedArray>();
   owned->buffers.push_back(nullptr);

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 
 #include "penstock/core/table_codec.h"
 #include "penstock/core/table_layout.h"
+#include "penstock/core/table_transport.h"
 
 namespace penstock::core {
 namespace {
@@ -18,7 +20,8 @@ namespace {
 using base::ErrorCode;
 using ::testing::HasSubstr;
 
-// ---- making Arrow columns by hand ----------------------------------------------------------------
+// ---- making Arrow columns by hand
+// ----------------------------------------------------------------
 
 template <class T>
 std::string packed(const std::vector<T>& values) {
@@ -105,8 +108,11 @@ ArrowArray array_of(const Column& column) {
 }
 
 base::Result<std::shared_ptr<const Table>> try_table(const std::vector<Column>& columns) {
-  Column root{.format = "+s", .length = columns.empty() ? 0 : columns[0].length,
-              .buffers = {std::nullopt}, .children = columns, .null_count = 0};
+  Column root{.format = "+s",
+              .length = columns.empty() ? 0 : columns[0].length,
+              .buffers = {std::nullopt},
+              .children = columns,
+              .null_count = 0};
   ArrowSchema schema = schema_of(root);
   return Table::create(&schema, {array_of(root)});
 }
@@ -156,10 +162,12 @@ Column int_column(std::vector<std::int32_t> values, std::optional<std::string> v
 
 Column text_column(const std::string& format = "u") {
   // "aa", null (with bytes under it), "", "b", "ccc"
-  return {.format = format, .length = 5,
-          .buffers = {bits("10111"), format == "u" || format == "z"
-                          ? packed<std::int32_t>({0, 2, 4, 4, 5, 8})
-                          : packed<std::int64_t>({0, 2, 4, 4, 5, 8}), "aaXXbccc"}};
+  return {.format = format,
+          .length = 5,
+          .buffers = {bits("10111"),
+                      format == "u" || format == "z" ? packed<std::int32_t>({0, 2, 4, 4, 5, 8})
+                                                     : packed<std::int64_t>({0, 2, 4, 4, 5, 8}),
+                      "aaXXbccc"}};
 }
 
 Column view_column() {
@@ -176,7 +184,8 @@ Column view_column() {
   put(1, 3, "XXX", 0);
   put(2, 16, "long", 4);
   put(4, 12, "exactly12byt", 0);
-  return {.format = "vu", .length = 5,
+  return {.format = "vu",
+          .length = 5,
           .buffers = {bits("10111"), views, "....long text, here!", packed<std::int64_t>({20})}};
 }
 
@@ -191,11 +200,17 @@ std::vector<Column> all_kinds() {
   add({.format = "n", .length = 5, .null_count = 5});
   add({.format = "b", .length = 5, .buffers = {valid, bits("01101")}});
   const std::pair<const char*, int> widths[] = {
-      {"c", 1}, {"C", 1}, {"s", 2}, {"S", 2}, {"i", 4}, {"I", 4}, {"l", 8}, {"L", 8},
-      {"e", 2}, {"f", 4}, {"g", 8}, {"w:3", 3}, {"tdD", 4}, {"tdm", 8}, {"tts", 4}, {"ttm", 4},
-      {"ttu", 8}, {"ttn", 8}, {"tss:", 8}, {"tsm:UTC", 8}, {"tsu:Europe/Berlin", 8}, {"tsn:", 8},
-      {"tDs", 8}, {"tDn", 8}, {"tiM", 4}, {"tiD", 8}, {"tin", 16}, {"d:9,2,32", 4},
-      {"d:18,2,64", 8}, {"d:38,-3", 16}, {"d:76,10,256", 32}};
+      {"c", 1},           {"C", 1},         {"s", 2},
+      {"S", 2},           {"i", 4},         {"I", 4},
+      {"l", 8},           {"L", 8},         {"e", 2},
+      {"f", 4},           {"g", 8},         {"w:3", 3},
+      {"tdD", 4},         {"tdm", 8},       {"tts", 4},
+      {"ttm", 4},         {"ttu", 8},       {"ttn", 8},
+      {"tss:", 8},        {"tsm:UTC", 8},   {"tsu:Europe/Berlin", 8},
+      {"tsn:", 8},        {"tDs", 8},       {"tDn", 8},
+      {"tiM", 4},         {"tiD", 8},       {"tin", 16},
+      {"d:9,2,32", 4},    {"d:18,2,64", 8}, {"d:38,-3", 16},
+      {"d:76,10,256", 32}};
   for (const auto& [format, width] : widths) {
     std::string data;
     for (int i = 0; i < 5 * width; ++i) {
@@ -208,28 +223,44 @@ std::vector<Column> all_kinds() {
   }
   add(view_column());
   const Column items = int_column({1, 2, 3, 4, 5, 6, 7, 8}, bits("11101111"));
-  add({.format = "+l", .length = 5, .buffers = {valid, packed<std::int32_t>({0, 2, 4, 4, 5, 8})},
+  add({.format = "+l",
+       .length = 5,
+       .buffers = {valid, packed<std::int32_t>({0, 2, 4, 4, 5, 8})},
        .children = {items}});
-  add({.format = "+L", .length = 5, .buffers = {valid, packed<std::int64_t>({0, 2, 4, 4, 5, 8})},
+  add({.format = "+L",
+       .length = 5,
+       .buffers = {valid, packed<std::int64_t>({0, 2, 4, 4, 5, 8})},
        .children = {items}});
-  add({.format = "+w:2", .length = 5, .buffers = {valid},
+  add({.format = "+w:2",
+       .length = 5,
+       .buffers = {valid},
        .children = {int_column({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, bits("1111111110"))}});
-  add({.format = "+s", .length = 5, .buffers = {valid},
+  add({.format = "+s",
+       .length = 5,
+       .buffers = {valid},
        .children = {int_column({1, 2, 3, 4, 5}, std::nullopt), text_column()}});
   Column key = text_column();
   key.buffers[0].reset();
-  const Column entries{.format = "+s", .length = 5, .buffers = {std::nullopt},
+  const Column entries{.format = "+s",
+                       .length = 5,
+                       .buffers = {std::nullopt},
                        .children = {key, int_column({1, 2, 3, 4, 5}, std::nullopt)}};
-  add({.format = "+m", .length = 5, .buffers = {valid, packed<std::int32_t>({0, 1, 2, 2, 3, 5})},
+  add({.format = "+m",
+       .length = 5,
+       .buffers = {valid, packed<std::int32_t>({0, 1, 2, 2, 3, 5})},
        .children = {entries}});
-  Column words{.format = "u", .length = 4,
+  Column words{.format = "u",
+               .length = 4,
                .buffers = {bits("1101"), packed<std::int32_t>({0, 1, 2, 3, 4}), "badb"}};
-  add({.format = "c", .length = 5, .buffers = {valid, packed<std::int8_t>({3, 99, 0, 2, 1})},
+  add({.format = "c",
+       .length = 5,
+       .buffers = {valid, packed<std::int8_t>({3, 99, 0, 2, 1})},
        .dictionary = {words}});
   return columns;
 }
 
-// ---- tests ---------------------------------------------------------------------------------------
+// ---- tests
+// ---------------------------------------------------------------------------------------
 
 TEST(TableTest, EveryKindComesBackFromItsForm) {
   for (const Column& column : all_kinds()) {
@@ -306,6 +337,88 @@ TEST(TableTest, WholeCleanColumnIsNotCopied) {
             table->batches()[0].children[0]->buffers[1]);
 }
 
+TEST(TableTest, EverySliceOfEveryKindSurvivesTransport) {
+  for (const Column& column : all_kinds()) {
+    SCOPED_TRACE(column.format);
+    const auto table = table_of({column});
+    for (const std::vector<std::int64_t>& cuts :
+         {std::vector<std::int64_t>{}, {1}, {0, 2, 2, 3}, {1, 2, 3, 4}, {5}}) {
+      const auto cut = rechunked(table, cuts);
+      auto form = to_transport(cut);
+      ASSERT_TRUE(form.has_value()) << form.error().to_string();
+      const auto back = from_transport(*form);
+      ASSERT_TRUE(back.has_value()) << back.error().to_string();
+      EXPECT_TRUE(equal(*table, **back).value());
+      EXPECT_EQ((*back)->batches().size(), cut->batches().size());
+    }
+  }
+}
+
+// Beyond eight slots a slice begins inside the buffers.
+TEST(TableTest, TransportSendsOnlyTheSlice) {
+  std::vector<std::int32_t> numbers(100);
+  std::vector<std::int32_t> offsets(101);
+  std::string valid, text;
+  for (int i = 0; i < 100; ++i) {
+    numbers[static_cast<std::size_t>(i)] = i;
+    valid += i % 7 == 3 ? '0' : '1';
+    text += std::string(static_cast<std::size_t>(i % 5), static_cast<char>('a' + i % 26));
+    offsets[static_cast<std::size_t>(i) + 1] = static_cast<std::int32_t>(text.size());
+  }
+  Column ints{.format = "i", .length = 100, .buffers = {bits(valid), packed(numbers)}};
+  ints.name = "i";
+  Column words{.format = "u", .length = 100, .buffers = {bits(valid), packed(offsets), text}};
+  words.name = "u";
+  Column lists{.format = "+l",
+               .length = 20,
+               .buffers = {std::nullopt, packed<std::int32_t>([] {
+                             std::vector<std::int32_t> steps(21);
+                             for (int i = 0; i <= 20; ++i) {
+                               steps[static_cast<std::size_t>(i)] = 5 * i;
+                             }
+                             return steps;
+                           }())},
+               .children = {ints}};
+  for (const auto& table : {table_of({ints, words}), table_of({lists})}) {
+    for (const std::vector<std::int64_t>& cuts :
+         {std::vector<std::int64_t>{9}, {16, 17}, {3, 11, 13}}) {
+      auto form = to_transport(rechunked(table, cuts)).value();
+      std::int64_t size = 0;
+      for (const auto& buffer : form.buffers) {
+        size += buffer->size_bytes();
+      }
+      EXPECT_LT(size, 1500);
+      EXPECT_TRUE(equal(*table, *from_transport(std::move(form)).value()).value());
+    }
+  }
+  const auto table = table_of({ints});
+  EXPECT_EQ(static_cast<const void*>(to_transport(table).value().buffers[2]->data()),
+            table->batches()[0].children[0]->buffers[1]);
+}
+
+TEST(TableTest, DamagedTransportIsRefusedOrATable) {
+  std::mt19937 random(5);
+  const std::vector<Column> kinds = all_kinds();
+  int refused = 0, accepted = 0;
+  for (int i = 0; i < 3000; ++i) {
+    auto form = to_transport(table_of({kinds[random() % kinds.size()]})).value();
+    // One number of the column's description, or one buffer's size.
+    if (random() % 2 == 0) {
+      std::vector<Value> batch = form.batches.as_list()[0].as_list();
+      std::vector<Value> column = batch[4].as_list()[0].as_list();
+      column[random() % 6] = Value::integer(static_cast<std::int64_t>(random() % 9) - 1);
+      batch[4] = Value::list({Value::list(std::move(column))});
+      form.batches = Value::list({Value::list(std::move(batch))});
+    } else {
+      form.buffers[random() % form.buffers.size()] =
+          Buffer::allocate(static_cast<std::int64_t>(random() % 30));
+    }
+    (from_transport(std::move(form)).has_value() ? accepted : refused) += 1;
+  }
+  EXPECT_GT(refused, 1500);
+  EXPECT_GT(accepted, 100);
+}
+
 TEST(TableTest, MetadataIsLeftBehind) {
   Column column = int_column({1}, std::nullopt);
   Column root{.format = "+s", .length = 1, .buffers = {std::nullopt}, .children = {column}};
@@ -361,13 +474,19 @@ TEST(TableTest, CreateRefusesWhatTheSchemaDoesNotSay) {
                  ErrorCode::kInvalidArgument, "buffer 1 is null");
   expect_refused({.format = "i", .length = -1, .buffers = {std::nullopt, ""}},
                  ErrorCode::kInvalidArgument, "length");
-  expect_refused({.format = "+s", .length = 2, .buffers = {std::nullopt},
+  expect_refused({.format = "+s",
+                  .length = 2,
+                  .buffers = {std::nullopt},
                   .children = {int_column({1}, std::nullopt)}},
                  ErrorCode::kInvalidArgument, "length of a child: seen 1, wanted 2");
-  expect_refused({.format = "g", .length = 1, .buffers = {std::nullopt, std::string(8, ' ')},
+  expect_refused({.format = "g",
+                  .length = 1,
+                  .buffers = {std::nullopt, std::string(8, ' ')},
                   .dictionary = {text_column()}},
                  ErrorCode::kInvalidArgument, "wants integer indices");
-  expect_refused({.format = "c", .length = 1, .buffers = {std::nullopt, " "},
+  expect_refused({.format = "c",
+                  .length = 1,
+                  .buffers = {std::nullopt, " "},
                   .dictionary = {{.format = "b", .length = 1, .buffers = {std::nullopt, " "}}}},
                  ErrorCode::kUnimplemented, "dictionary");
 }
@@ -381,7 +500,8 @@ TEST(TableTest, DictionaryIndexBeyondTheEndIsRefused) {
   EXPECT_THAT(form.error().message(), HasSubstr("seen 4, wanted 0 to 3"));
 }
 
-// ---- hostile forms -------------------------------------------------------------------------------
+// ---- hostile forms
+// -------------------------------------------------------------------------------
 
 std::shared_ptr<const Buffer> buffer_of(const std::string& text) {
   auto buffer = Buffer::allocate(static_cast<std::int64_t>(text.size()));
@@ -392,8 +512,8 @@ std::shared_ptr<const Buffer> buffer_of(const std::string& text) {
 }
 
 Value field_of(const std::string& type, std::vector<Value> children = {}) {
-  std::vector<MapEntry> entries{{"name", Value::text("x")}, {"type", Value::text(type)},
-                                {"flags", Value::integer(2)}};
+  std::vector<MapEntry> entries{
+      {"name", Value::text("x")}, {"type", Value::text(type)}, {"flags", Value::integer(2)}};
   if (!children.empty()) {
     entries.emplace_back("children", Value::list(std::move(children)));
   }
@@ -431,13 +551,18 @@ TEST(TableTest, FromFormRefusesWrongShapes) {
     deep = field_of("+l", {deep});
   }
   expect_bad_form(deep, 0, {}, "deeper than 64");
-  expect_bad_form(Value::map({{"name", Value::text("x")}, {"type", Value::text("i")},
-                              {"flags", Value::integer(8)}}), 0, {"", ""}, "unknown flags");
-  expect_bad_form(Value::map({{"name", Value::text("x")}, {"type", Value::text("i")},
-                              {"flags", Value::integer(2)}, {"more", Value::integer(2)}}),
+  expect_bad_form(
+      Value::map(
+          {{"name", Value::text("x")}, {"type", Value::text("i")}, {"flags", Value::integer(8)}}),
+      0, {"", ""}, "unknown flags");
+  expect_bad_form(Value::map({{"name", Value::text("x")},
+                              {"type", Value::text("i")},
+                              {"flags", Value::integer(2)},
+                              {"more", Value::integer(2)}}),
                   0, {"", ""}, "keys beyond");
   expect_bad_form(Value::map({{"name", Value::text(std::string("x\0y", 3))},
-                              {"type", Value::text("i")}, {"flags", Value::integer(2)}}),
+                              {"type", Value::text("i")},
+                              {"flags", Value::integer(2)}}),
                   0, {"", ""}, "zero byte");
 }
 
@@ -454,13 +579,15 @@ TEST(TableTest, FromFormRefusesWrongContent) {
 TEST(TableTest, FromFormRefusesFormsThatAreNotCanonical) {
   const std::string what = "not canonical";
   const std::string ints = packed<std::int32_t>({1, 2});
-  expect_bad_form(field_of("i"), 2, {bits("11"), ints}, what);           // bitmap without nulls
-  expect_bad_form(field_of("i"), 2, {bits("10"), ints}, what);           // value in a null slot
+  expect_bad_form(field_of("i"), 2, {bits("11"), ints}, what);  // bitmap without nulls
+  expect_bad_form(field_of("i"), 2, {bits("10"), ints}, what);  // value in a null slot
   expect_bad_form(field_of("i"), 2, {bits("101"), packed<std::int32_t>({1, 0})}, what);  // padding
-  expect_bad_form(field_of("b"), 2, {"", bits("111")}, what);            // padding
+  expect_bad_form(field_of("b"), 2, {"", bits("111")}, what);                            // padding
   expect_bad_form(field_of("u"), 2, {bits("10"), packed<std::int32_t>({0, 1, 2}), "ab"}, what);
-  Value dictionary = Value::map({{"name", Value::text("x")}, {"type", Value::text("c")},
-                                 {"flags", Value::integer(2)}, {"dictionary", field_of("u")}});
+  Value dictionary = Value::map({{"name", Value::text("x")},
+                                 {"type", Value::text("c")},
+                                 {"flags", Value::integer(2)},
+                                 {"dictionary", field_of("u")}});
   const std::string offsets = packed<std::int32_t>({0, 1, 2});
   expect_bad_form(dictionary, 2, {"", std::string("\1\0", 2), "", offsets, "ab"}, what);  // order
   expect_bad_form(dictionary, 2, {"", std::string("\0\0", 2), "", offsets, "ab"}, what);  // unused
