@@ -52,6 +52,7 @@ std::string ExitStatus::to_string() const {
 base::Result<Child> Child::spawn(const std::vector<std::string>& command, int control) {
   const std::string number = std::to_string(control);
   std::vector<char*> argv;
+  argv.reserve(command.size() + 2);
   for (const std::string& word : command) {
     argv.push_back(const_cast<char*>(word.c_str()));
   }

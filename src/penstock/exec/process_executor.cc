@@ -1,5 +1,6 @@
 #include "penstock/exec/process_executor.h"
 
+#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
@@ -57,7 +58,8 @@ void ProcessExecutor::dispatch() {
   }
   for (const auto& peer : peers_) {
     if (peer != nullptr) {
-      (void)peer->link().send_returned();
+      // If it cannot be told now, its end is noticed soon.
+      std::ignore = peer->link().send_returned();
       peer->link().channel().wake_peer(Sleep::kForFrames);
     }
   }

@@ -87,7 +87,7 @@ class ProcessExecutor final : public flow::Executor {
   void replace(std::int32_t worker, std::string_view reason);
   void requeue_in_flight(std::int32_t worker);
   void drop_peer(std::int32_t worker);
-  void break_off(const base::Error& error);
+  void break_off(base::Error error);
   void fail_queued(const base::Error& error);
 
   // process_wait.cc: sleeping

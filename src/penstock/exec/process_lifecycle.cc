@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
@@ -201,7 +202,7 @@ void ProcessExecutor::stop() {
     if (peers_[i] != nullptr) {
       peers_[i]->kill();
       // Log lines it wrote last; anything else has nobody waiting for it.
-      (void)read_frames(static_cast<std::int32_t>(i));
+      std::ignore = read_frames(static_cast<std::int32_t>(i));
     }
   }
   copies_.clear();

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
@@ -34,7 +35,7 @@ base::Result<std::unique_ptr<Peer>> Peer::start(const PeerSetup& setup, std::int
                                       std::move(sockets.first), std::move(bell),
                                       std::move(life_lines.first)));
   // The only failure is that the child has ended already, and its pidfd tells that better.
-  (void)peer->link_.socket().send_hello(hello, fds);
+  std::ignore = peer->link_.socket().send_hello(hello, fds);
   return peer;
 }
 
@@ -72,7 +73,7 @@ void Peer::kill() {
 
 void Peer::ask_to_stop() {
   // A full ring means that it does not listen; the caller's patience ends soon.
-  (void)link_.send(FrameType::kStop, {});
+  std::ignore = link_.send(FrameType::kStop, {});
   link_.channel().wake_peer(Sleep::kForFrames);
 }
 

@@ -1,6 +1,7 @@
 // What happens when a worker ends, a task takes too long, or the run is cancelled.
 #include <algorithm>
 #include <csignal>
+#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
@@ -36,7 +37,7 @@ void ProcessExecutor::replace(std::int32_t worker, std::string_view reason) {
   const bool was_ready = peer.state() == Peer::State::kReady;
   peer.kill();
   // What it finished before its end counts. A second failure to read it changes nothing.
-  (void)read_frames(worker);
+  std::ignore = read_frames(worker);
   ++num_replaced_;
   if (broken_) {
     break_off(*broken_);
@@ -87,17 +88,17 @@ void ProcessExecutor::drop_peer(std::int32_t worker) {
         continue;
       }
       // A worker that has ended does not mind.
-      (void)peers_[i]->link().send(FrameType::kForget,
-                                   {reinterpret_cast<const char*>(&segment), sizeof segment});
+      std::ignore = peers_[i]->link().send(
+          FrameType::kForget, {reinterpret_cast<const char*>(&segment), sizeof segment});
     }
   }
   peers_[index].reset();
   placement_->lost(worker);
 }
 
-void ProcessExecutor::break_off(const base::Error& error) {
-  const base::Error kept = error;  // `error` may be broken_ itself
-  broken_ = kept;
+// By value: `error` may be broken_ itself.
+void ProcessExecutor::break_off(base::Error error) {
+  broken_ = error;
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     if (peers_[i] != nullptr) {
       peers_[i]->kill();
@@ -105,7 +106,7 @@ void ProcessExecutor::break_off(const base::Error& error) {
       drop_peer(static_cast<std::int32_t>(i));
     }
   }
-  fail_queued(kept);
+  fail_queued(error);
 }
 
 void ProcessExecutor::fail_queued(const base::Error& error) {
@@ -132,7 +133,7 @@ void ProcessExecutor::check_deadlines() {
     }
     const std::uint32_t slot = peer->in_flight().front();
     peer->kill();
-    (void)read_frames(static_cast<std::int32_t>(i));
+    std::ignore = read_frames(static_cast<std::int32_t>(i));
     // It may have finished just now; otherwise it fails, and the others behind it run again.
     if (!peer->in_flight().empty() && peer->in_flight().front() == slot) {
       peer->pop();
@@ -177,7 +178,7 @@ void ProcessExecutor::check_cancelled() {
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     if (peers_[i] != nullptr && !peers_[i]->in_flight().empty()) {
       peers_[i]->kill();
-      (void)read_frames(static_cast<std::int32_t>(i));
+      std::ignore = read_frames(static_cast<std::int32_t>(i));
       requeue_in_flight(static_cast<std::int32_t>(i));
       drop_peer(static_cast<std::int32_t>(i));
     }

@@ -69,8 +69,8 @@ class WireReader {
     requires std::is_trivially_copyable_v<T>
   T get() {
     T value{};
-    if (const std::string_view bytes = take(sizeof value); !bytes.empty()) {
-      std::memcpy(&value, bytes.data(), sizeof value);
+    if (const std::string_view bytes = take(sizeof value); bytes.size() == sizeof value) {
+      bytes.copy(reinterpret_cast<char*>(&value), sizeof value);
     }
     return value;
   }

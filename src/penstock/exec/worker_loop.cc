@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
@@ -227,7 +228,7 @@ void WorkerLoop::log(const core::Context& context, std::string_view line) {
   writer.put_text(line);
   const std::lock_guard lock(mutex_);
   // A line that cannot be sent means that the run is gone, and then nobody reads it.
-  (void)link_->send(FrameType::kLog, frame);
+  std::ignore = link_->send(FrameType::kLog, frame);
 }
 
 }  // namespace penstock::exec
