@@ -14,10 +14,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from model.compare import by_oracle, event_key, first_difference, shrink  # noqa: E402
-from model.generate import bundle, generate  # noqa: E402
-from model.oracle import ABSENT  # noqa: E402
+from model import functions  # noqa: E402
+from model.compare import by_oracle, event_key, first_difference, resolve, shrink  # noqa: E402
+from model.generate import bundle, generate, generate_failing  # noqa: E402
+from model.oracle import ABSENT, Oracle  # noqa: E402
 from model.planted import PLANTED  # noqa: E402
+from model.wiring import LoadError  # noqa: E402
 
 import penstock as ps  # noqa: E402
 
@@ -28,22 +30,28 @@ BUNDLE = 50
 SINGLE_PROCESS_CASES = 40
 
 
+def watch(runner):
+    """Return a dict that fills with root epoch -> [(node id, signal, path, value)] while the runner runs."""
+    seen = {}
+
+    def callback(event):
+        epoch = event["epoch"]
+        if event["node_id"] != "meta":
+            path = tuple((str(name), int(index)) for name, index in epoch.path)
+            seen.setdefault(epoch.root, []).append((event["node_id"], event["signal"], path, event["value"]))
+
+    runner.add_callback(callback)
+    return seen
+
+
 def by_runner(case, make_runner, stop_at_end=False):
     """The same outcome as compare.by_oracle, from a runner of penstock."""
     try:
         tube = ps.Tube.load(case.tube, inputs=case.tube_inputs)
     except ps.Error:
         return "refused"
-    seen = {}
-
-    def callback(event):
-        if event["node_id"] != "meta":
-            epoch = event["epoch"]
-            path = tuple((str(name), int(index)) for name, index in epoch.path)
-            seen.setdefault(epoch.root, []).append((event["node_id"], event["signal"], path, event["value"]))
-
     with make_runner(tube) as runner:
-        runner.add_callback(callback)
+        seen = watch(runner)
         if stop_at_end:
             try:
                 found = runner.run(case.epochs)
@@ -112,6 +120,39 @@ RUNNERS = {
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_runner_gives_what_the_oracle_gives(runner, tenth):
     check(TENTHS[tenth], RUNNERS[runner], difference)
+
+
+def difference_with_failures(case, make_runner):
+    """Epochs in which a node raises must raise on both sides; the epochs after them must be right again."""
+    try:
+        oracle = Oracle(case.tube, resolve, functions.NoEvent, case.tube_inputs)
+    except LoadError:
+        return None  # covered by the tests above
+    expected, found = [], []
+    with make_runner(ps.Tube.load(case.tube, inputs=case.tube_inputs)) as runner:
+        seen = watch(runner)
+        for root in range(6):
+            inputs = case.process_inputs | {"epoch": root}
+            try:
+                record = oracle.process(**inputs)
+                expected.append((sorted(record.events, key=event_key), None if record.result is ABSENT else record.result))
+            except ArithmeticError:
+                expected.append(([], "raised"))
+            try:
+                result = runner.process(**inputs)
+                found.append((sorted(seen.get(root, []), key=event_key), result))
+            except ps.NodeError as error:
+                found.append(([], "raised" if "cannot take" in str(error) else str(error)))
+    return first_difference(expected, found)
+
+
+@pytest.mark.parametrize("runner", [*RUNNERS, "processes"])
+def test_epochs_after_one_that_failed_are_right(runner):
+    count = 10 if runner == "processes" else COUNT // 5
+    for seed in range(FIRST, FIRST + count):
+        case = generate_failing(seed)
+        found = difference_with_failures(case, RUNNERS.get(runner, two_processes))
+        assert not found, f"seed {seed}, shuffle seed {SHUFFLE}: {found}\n{pprint.pformat(case.tube, width=110)}"
 
 
 def has_no_required_process_input(case):

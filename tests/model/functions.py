@@ -97,6 +97,13 @@ def drop_all(value):
     return NoEvent
 
 
+def fail_some(value):
+    """Raises on every fifth value; only in the tubes of generate_failing()."""
+    if weight(value) % 5 == 2:
+        raise ArithmeticError(f"cannot take {weight(value)}")
+    return weight(value) + 1
+
+
 def split(value) -> tuple[Annotated[int, Name("low")], Annotated[int, Name("high")]]:
     return weight(value) % 10, weight(value) // 10
 

@@ -43,6 +43,7 @@ class Signal:
 @dataclass
 class Growth:
     rng: random.Random
+    failing: bool = False  # no node with memory, some that raise
     nodes: dict = field(default_factory=dict)
     inputs: dict = field(default_factory=dict)
     signals: list = field(default_factory=list)
@@ -65,12 +66,14 @@ class Growth:
         return id_
 
 
-def generate(seed):
+def generate(seed, failing=False):
     rng = random.Random(seed)
-    grown = Growth(rng)
+    grown = Growth(rng, failing=failing)
     add_inputs(grown)
     for _ in range(rng.randint(1, 3)):
         add_source(grown)
+    if failing and rng.random() < 0.6:
+        grown.add("fail_some", {"type": "model.functions.fail_some", "depends": "input.epoch"}, ())
     for _ in range(rng.randint(2, 14)):
         draw = rng.random()
         if draw < 0.22:
@@ -98,12 +101,24 @@ def generate(seed):
     )
 
 
+def generate_failing(seed):
+    """A tube without memory in which some nodes raise on some values; its input `epoch` counts the epochs.
+
+    A node that raises ends its epoch, and which other nodes of that epoch had run is nobody's business. Without memory
+    that cannot be seen in later epochs, so those must be right again.
+    """
+    return generate(seed, failing=True)
+
+
 def required(spec):
     return "default" not in spec and spec.get("required", True)
 
 
 def add_inputs(grown):
     rng = grown.rng
+    if grown.failing:
+        grown.inputs["epoch"] = {"type": "int", "scope": "process", "default": 0}
+        grown.signals.append(Signal("input", "epoch", ()))
     for index in range(rng.choice([0, 0, 1, 2])):
         spec = {"type": "int", "scope": rng.choice(["tube", "process"])}
         choice = rng.randrange(3)
@@ -117,7 +132,7 @@ def add_inputs(grown):
 
 def add_source(grown):
     rng = grown.rng
-    name = rng.choice(SOURCES)
+    name = "constant" if grown.failing else rng.choice(SOURCES)
     params = {}
     if name not in ("Ticker", "constant") and rng.random() < 0.35:
         params["limit"] = rng.randint(0, 4)
@@ -131,7 +146,8 @@ def add_source(grown):
 
 def add_plain(grown):
     rng = grown.rng
-    name = rng.choices(list(PLAIN), list(PLAIN.values()))[0]
+    weights = PLAIN if not grown.failing else {k: w for k, w in PLAIN.items() if k[0].islower()} | {"fail_some": 9}
+    name = rng.choices(list(weights), list(weights.values()))[0]
     call = getattr(functions, name)
     slots, extra = wiring.slots_of(call.process if isinstance(call, type) else call, isinstance(call, type))
     pool = on_one_chain(grown)
@@ -155,7 +171,7 @@ def add_plain(grown):
         spec["params"] = {"start": rng.randrange(9)}
     if name == "scale" and "factor" not in wanted and rng.random() < 0.3:
         spec["params"] = {"factor": rng.randint(2, 9)}
-    if not isinstance(call, type) and rng.random() < 0.08:
+    if not isinstance(call, type) and not grown.failing and rng.random() < 0.08:
         spec["stateful"] = True
     region = max((signal.region for _, signal in picked), key=len, default=())
     lists = wiring.signal_names(call) if name in LISTS else ()
@@ -226,7 +242,10 @@ def add_gather(grown):
     region = value.region[:-1]
     outer = [s for s in grown.signals if region[: len(s.region)] == s.region]
     params, edges = {}, [("value", value)]
-    mode = rng.choice(["n", "trigger"] if in_root else ["close", "close", "closed by n", "n", "n wired", "trigger", "trigger inside"])
+    if grown.failing and in_root:
+        return
+    modes = ["close", "close", "closed by n", "n", "n wired", "trigger", "trigger inside"]
+    mode = rng.choice(["n", "trigger"] if in_root else modes[:3] if grown.failing else modes)
     if mode == "closed by n":
         edges.append(("n", next(s for s in grown.signals if s.node == value.region[-1] and s.name == "n")))
     elif mode == "n":
@@ -243,7 +262,7 @@ def add_gather(grown):
             spec = {"type": "model.functions.drop_some", "depends": str(inside), "params": {"every": rng.randint(2, 3)}}
             inside = Signal(grown.add("drop_some", spec, inside.region), "value", inside.region)
         edges.append(("trigger", inside))
-    if rng.random() < 0.02:
+    if not grown.failing and rng.random() < 0.02:
         params["n"] = 2
     if rng.random() < 0.25:
         params["flatten"] = True
