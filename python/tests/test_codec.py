@@ -155,6 +155,13 @@ def test_array_layout_does_not_matter():
     assert ps.encode(numpy.asfortranarray(array)) == ps.encode(array)
 
 
+def test_a_broadcast_beyond_all_memory_is_refused():
+    huge = numpy.broadcast_to(numpy.float64(1), (1 << 27, 1 << 27))
+    for encode in (ps.encode, ps.digest, _core.encode_by_value):
+        with pytest.raises(ps.ResourceExhaustedError, match="size_bytes="):
+            encode([huge])
+
+
 def test_numpy_scalars_keep_their_type():
     for scalar in (numpy.float64(1.5), numpy.float32(1.5), numpy.int64(-3), numpy.uint8(7), numpy.bool_(True)):
         back = ps.decode(ps.encode(scalar))

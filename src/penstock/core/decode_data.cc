@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "penstock/core/decode.h"
+#include "penstock/core/memory_size.h"
 
 namespace penstock::core {
 namespace {
@@ -14,14 +15,13 @@ constexpr std::string_view kLinkPrefix("\x00\x01\x55\x1E\x20", 5);
 constexpr std::uint64_t kLinkTag = 42;
 constexpr std::size_t kDigestBytes = 32;
 
-// Links are short and buffers long: a small hostile input may claim more than the machine has.
-std::uint64_t memory_bytes() {
-  static const auto bytes = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                            static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}  // namespace
+
+std::int64_t machine_memory_bytes() {
+  static const auto bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) *
+                            static_cast<std::int64_t>(sysconf(_SC_PAGESIZE));
   return bytes;
 }
-
-}  // namespace
 
 bool Decoder::read_data(Data& out) {
   CborHead head;
@@ -103,7 +103,8 @@ bool Decoder::read_linked(Data& out) {
     return in_.fail("bytes form: the number of links does not fit the length: length=" +
                     std::to_string(length) + " num_links=" + std::to_string(num_links));
   }
-  if (length > memory_bytes()) {
+  // Links are short and buffers long: a small hostile input may claim more than the machine has.
+  if (length > static_cast<std::uint64_t>(machine_memory_bytes())) {
     return in_.fail(
         "bytes form longer than this machine's memory: length=" + std::to_string(length),
         base::ErrorCode::kResourceExhausted);

@@ -7,6 +7,7 @@
 
 #include "penstock/core/hash.h"
 #include "penstock/core/host.h"
+#include "penstock/core/memory_size.h"
 #include "penstock/core/table_codec.h"
 #include "penstock/core/table_transport.h"
 
@@ -95,8 +96,7 @@ bool Encoder::write(const Value& value, int depth) {
       write_big_integer(value.big_negative(), value.big_magnitude());
       return true;
     case Kind::kTensor:
-      write_tensor(*value.as_tensor());
-      return true;
+      return write_tensor(*value.as_tensor());
     case Kind::kTable:
       return write_table(value.as_table(), depth);
     case Kind::kExtension:
@@ -186,7 +186,13 @@ void Encoder::write_big_integer(bool negative, std::string_view magnitude) {
   out_.bytes(std::as_bytes(std::span(magnitude.data(), magnitude.size())));
 }
 
-void Encoder::write_tensor(const Tensor& tensor) {
+bool Encoder::write_tensor(const Tensor& tensor) {
+  // A broadcast array of a few bytes may stand for more elements than any memory holds.
+  if (!tensor.is_contiguous() && tensor.size_bytes() > machine_memory_bytes()) {
+    return fail({base::ErrorCode::kResourceExhausted,
+                 "tensor longer than this machine's memory: size_bytes=" +
+                     std::to_string(tensor.size_bytes())});
+  }
   open_form(out_, "tensor", 4);
   out_.text(to_string(tensor.dtype()));
   out_.array(tensor.shape().size());
@@ -195,6 +201,7 @@ void Encoder::write_tensor(const Tensor& tensor) {
   }
   const std::shared_ptr<const Tensor> packed = tensor.contiguous();
   write_data({packed->data(), static_cast<std::size_t>(packed->size_bytes())}, packed->buffer());
+  return true;
 }
 
 bool Encoder::write_table(const std::shared_ptr<const Table>& table, int depth) {

@@ -30,7 +30,7 @@ class Encoder {
   bool write(const Value& value, int depth = 0);
   /// A byte string, or what stands for a longer one. `owner` keeps `data` alive until the end.
   void write_data(std::span<const std::byte> data, std::shared_ptr<const Buffer> owner);
-  void write_tensor(const Tensor& tensor);
+  bool write_tensor(const Tensor& tensor);
   bool write_transport_table(const std::shared_ptr<const Table>& table, int depth);
   bool write_table(const std::shared_ptr<const Table>& table, int depth);
   void write_float(double value);

@@ -208,6 +208,15 @@ TEST(EncodeTest, DigestDoesNotDependOnStridesOrThreads) {
   }
 }
 
+TEST(EncodeTest, RefusesABroadcastBeyondAllMemory) {
+  const std::int64_t side = std::int64_t{1} << 27;
+  const auto tensor = Tensor::create(DType::kInt64, {side, side}, {0, 0}, counting_bytes());
+  ASSERT_TRUE(tensor.has_value());
+  const base::Result<std::string> root = encode(Value::tensor(*tensor));
+  ASSERT_FALSE(root.has_value());
+  EXPECT_EQ(root.error().code(), base::ErrorCode::kResourceExhausted);
+}
+
 TEST(EncodeTest, StopsWhenTheSinkFails) {
   const Value value = Value::bytes(std::string(100'000, 'x'));
   const base::Result<std::string> root =
