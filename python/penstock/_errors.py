@@ -135,7 +135,9 @@ def make_error(code: str, message: str, origin: str, id: str, help: str, trace: 
     if code == "cancelled" and message == "interrupted":
         return KeyboardInterrupt()
     cls = _BY_ID.get(id) or _BY_CODE.get(code, InternalError)
-    return cls(message, id=id, origin=origin, help=help, trace=trace)
+    error = cls(message, id=id, origin=origin, help=help, trace=trace)
+    error.code = code  # a NodeError keeps the code of what failed
+    return error
 
 
 def make_load_error(diagnostics: list[dict], missing: bool) -> LoadError:
