@@ -1,7 +1,8 @@
 // Plan::compile: inputs, node types and parameters. Wiring, regions and layout have their own files.
 #include <fmt/format.h>
 
-#include <set>
+#include <algorithm>
+#include <iterator>
 
 #include "penstock/flow/plan_builder.h"
 
@@ -232,7 +233,14 @@ void PlanBuilder::resolve_type(Draft& draft) {
     for (const Resolver* resolver : resolvers_) {
       auto type = resolver->resolve(node, params);
       if (!type.has_value()) {
-        report(node.type_mark, type.error(), "PS0206");
+        // A pack that cannot be loaded is one problem, however many nodes need it.
+        const bool said = type.error().id() == "PS0207" &&
+                          std::ranges::any_of(diagnostics_, [&](const Diagnostic& d) {
+                            return d.message == type.error().message();
+                          });
+        if (!said) {
+          report(node.type_mark, type.error(), "PS0206");
+        }
         draft.broken = true;
         return;
       }
