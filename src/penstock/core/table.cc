@@ -47,7 +47,8 @@ base::Status check_batch(const ArrowSchema& schema, const ArrowArray& batch) {
   return {};
 }
 
-// ---- export --------------------------------------------------------------------------------------
+// ---- export
+// --------------------------------------------------------------------------------------
 
 /// One exported array: shares the table's memory, owns its own structures. Each child holds the
 /// table itself, because a consumer may move a child out and outlive the parent.
@@ -113,7 +114,9 @@ int stream_next(ArrowArrayStream* stream, ArrowArray* out) {
   return 0;
 }
 
-const char* stream_error(ArrowArrayStream*) { return nullptr; }
+const char* stream_error(ArrowArrayStream*) {
+  return nullptr;
+}
 
 void release_stream(ArrowArrayStream* stream) {
   delete static_cast<ExportedStream*>(stream->private_data);

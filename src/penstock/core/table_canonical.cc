@@ -113,7 +113,8 @@ base::Status bad_offsets() {
 base::Status too_long(std::int64_t size) {
   return fail(ErrorCode::kResourceExhausted,
               fmt::format("one column of a table with 32-bit offsets holds {} elements, wanted at "
-                          "most 2147483647; use the large form of its type", size));
+                          "most 2147483647; use the large form of its type",
+                          size));
 }
 
 }  // namespace
@@ -176,9 +177,10 @@ Validity Canonicalizer::merge_validity(const std::vector<Piece>& pieces,
   if (pieces.size() == 1 && parent.bits == nullptr && pieces[0].begin % 8 == 0 &&
       (slots % 8 == 0 ||
        load<std::uint8_t>(pieces[0].array->buffers[0], pieces[0].begin / 8 + size - 1) >>
-               (slots % 8) == 0)) {
-    merged.bits = refer(static_cast<const std::byte*>(pieces[0].array->buffers[0]) +
-                            pieces[0].begin / 8, size);
+               (slots % 8) ==
+           0)) {
+    merged.bits = refer(
+        static_cast<const std::byte*>(pieces[0].array->buffers[0]) + pieces[0].begin / 8, size);
   } else {
     auto bits = zeroed(size);
     std::int64_t slot = 0;
@@ -223,16 +225,26 @@ base::Status Canonicalizer::add_column(const ArrowSchema& field, const std::vect
 base::Status Canonicalizer::add_plain(const ArrowSchema& field, const TypeLayout& type,
                                       const std::vector<Piece>& pieces, const Validity& validity) {
   switch (type.layout) {
-    case Layout::kNull: return {};
-    case Layout::kBits: return add_bits(pieces, validity);
-    case Layout::kFixed: return add_fixed(type.width, pieces, validity);
-    case Layout::kVariable32: return add_variable<std::int32_t>(pieces, validity);
-    case Layout::kVariable64: return add_variable<std::int64_t>(pieces, validity);
-    case Layout::kView: return add_views(pieces, validity);
-    case Layout::kList32: return add_list<std::int32_t>(field, pieces, validity);
-    case Layout::kList64: return add_list<std::int64_t>(field, pieces, validity);
-    case Layout::kFixedList: return add_fixed_list(field, type.list_size, pieces, validity);
-    case Layout::kStruct: return add_struct(field, pieces, validity);
+    case Layout::kNull:
+      return {};
+    case Layout::kBits:
+      return add_bits(pieces, validity);
+    case Layout::kFixed:
+      return add_fixed(type.width, pieces, validity);
+    case Layout::kVariable32:
+      return add_variable<std::int32_t>(pieces, validity);
+    case Layout::kVariable64:
+      return add_variable<std::int64_t>(pieces, validity);
+    case Layout::kView:
+      return add_views(pieces, validity);
+    case Layout::kList32:
+      return add_list<std::int32_t>(field, pieces, validity);
+    case Layout::kList64:
+      return add_list<std::int64_t>(field, pieces, validity);
+    case Layout::kFixedList:
+      return add_fixed_list(field, type.list_size, pieces, validity);
+    case Layout::kStruct:
+      return add_struct(field, pieces, validity);
   }
   return {};
 }
@@ -306,8 +318,8 @@ base::Status Canonicalizer::add_variable(const std::vector<Piece>& pieces,
   }
   const std::int64_t offsets_size = (slots + 1) * std::int64_t{sizeof(Offset)};
   if (clean && slots > 0 && load<Offset>(pieces[0].array->buffers[1], pieces[0].begin) == 0) {
-    buffers_.push_back(refer(static_cast<const Offset*>(pieces[0].array->buffers[1]) +
-                                 pieces[0].begin, offsets_size));
+    buffers_.push_back(refer(
+        static_cast<const Offset*>(pieces[0].array->buffers[1]) + pieces[0].begin, offsets_size));
     buffers_.push_back(refer(pieces[0].array->buffers[2], size));
     return {};
   }
@@ -324,8 +336,8 @@ base::Status Canonicalizer::add_variable(const std::vector<Piece>& pieces,
       const void* source = piece.array->buffers[1];
       const std::int64_t first = load<Offset>(source, piece.begin);
       for (std::int64_t i = 1; i <= piece.length; ++i) {
-        out_offsets[++slot] = static_cast<Offset>(
-            std::int64_t{load<Offset>(source, piece.begin + i)} - first + used);
+        out_offsets[++slot] =
+            static_cast<Offset>(std::int64_t{load<Offset>(source, piece.begin + i)} - first + used);
       }
       const std::int64_t length = std::int64_t{out_offsets[slot]} - used;
       if (length > 0) {
@@ -338,7 +350,8 @@ base::Status Canonicalizer::add_variable(const std::vector<Piece>& pieces,
   } else {
     for_each_slot(pieces, [&](std::int64_t slot, const Piece& piece, std::int64_t i) {
       const std::int64_t begin = load<Offset>(piece.array->buffers[1], i);
-      const std::int64_t length = std::int64_t{load<Offset>(piece.array->buffers[1], i + 1)} - begin;
+      const std::int64_t length =
+          std::int64_t{load<Offset>(piece.array->buffers[1], i + 1)} - begin;
       if (length > 0 && validity.is_valid(slot)) {
         std::memcpy(data->mutable_data() + used,
                     static_cast<const std::byte*>(piece.array->buffers[2]) + begin,
@@ -359,8 +372,8 @@ base::Status Canonicalizer::add_views(const std::vector<Piece>& pieces, const Va
   bool ordered = true;
   for_each_slot(pieces, [&](std::int64_t slot, const Piece& piece, std::int64_t i) {
     if (validity.is_valid(slot)) {
-      const auto length = load<std::int32_t>(
-          static_cast<const char*>(piece.array->buffers[1]) + i * 16, 0);
+      const auto length =
+          load<std::int32_t>(static_cast<const char*>(piece.array->buffers[1]) + i * 16, 0);
       ordered = ordered && length >= 0;
       size += length;
     }
@@ -428,8 +441,7 @@ base::Status Canonicalizer::add_fixed_list(const ArrowSchema& field, std::int64_
   std::vector<Piece> children;
   for (const Piece& piece : pieces) {
     const ArrowArray* child = piece.array->children[0];
-    children.push_back(
-        {child, child->offset + piece.begin * list_size, piece.length * list_size});
+    children.push_back({child, child->offset + piece.begin * list_size, piece.length * list_size});
   }
   Validity below;
   if (validity.bits != nullptr) {
@@ -440,7 +452,8 @@ base::Status Canonicalizer::add_fixed_list(const ArrowSchema& field, std::int64_
         (total > kMaxBareSlots && !takes_room(*field.children[0]))) {
       return fail(ErrorCode::kResourceExhausted,
                   fmt::format("fixed-size lists of elements without content: seen {} lists of {}, "
-                              "wanted at most {} elements in all", slots, list_size, kMaxBareSlots));
+                              "wanted at most {} elements in all",
+                              slots, list_size, kMaxBareSlots));
     }
     auto bits = zeroed(bitmap_bytes(total));
     for (std::int64_t i = 0; i < slots; ++i) {

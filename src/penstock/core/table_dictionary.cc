@@ -21,10 +21,14 @@ constexpr std::int64_t kUnseen = -1, kNullValue = -2;
 /// negative, which the caller rejects.
 std::int64_t load_index(const void* data, std::int64_t slot, std::int64_t width, bool is_signed) {
   switch (width) {
-    case 1: return is_signed ? load<std::int8_t>(data, slot) : load<std::uint8_t>(data, slot);
-    case 2: return is_signed ? load<std::int16_t>(data, slot) : load<std::uint16_t>(data, slot);
-    case 4: return is_signed ? load<std::int32_t>(data, slot) : load<std::uint32_t>(data, slot);
-    default: return load<std::int64_t>(data, slot);
+    case 1:
+      return is_signed ? load<std::int8_t>(data, slot) : load<std::uint8_t>(data, slot);
+    case 2:
+      return is_signed ? load<std::int16_t>(data, slot) : load<std::uint16_t>(data, slot);
+    case 4:
+      return is_signed ? load<std::int32_t>(data, slot) : load<std::uint32_t>(data, slot);
+    default:
+      return load<std::int64_t>(data, slot);
   }
 }
 
@@ -106,7 +110,8 @@ base::Status Canonicalizer::add_dictionary(const ArrowSchema& field, const TypeL
       if (index < 0 || index >= piece.array->dictionary->length) {
         return fail(ErrorCode::kDataLoss,
                     fmt::format("index beyond the dictionary of column '{}': seen {}, wanted 0 to "
-                                "{}", field.name, index, piece.array->dictionary->length - 1));
+                                "{}",
+                                field.name, index, piece.array->dictionary->length - 1));
       }
       const std::int64_t code = codes.find(*piece.array->dictionary, index);
       if (code != kNullValue) {

@@ -25,20 +25,38 @@ TypeLayout fixed(std::int64_t width, bool is_integer = false) {
 
 base::Result<TypeLayout> parse_single(char letter, std::string_view format) {
   switch (letter) {
-    case 'n': return TypeLayout{.layout = Layout::kNull};
-    case 'b': return TypeLayout{.layout = Layout::kBits};
-    case 'c': case 'C': return fixed(1, true);
-    case 's': case 'S': return fixed(2, true);
-    case 'i': case 'I': return fixed(4, true);
-    case 'l': case 'L': return fixed(8, true);
-    case 'e': return fixed(2);
-    case 'f': return fixed(4);
-    case 'g': return fixed(8);
-    case 'u': return TypeLayout{.layout = Layout::kVariable32, .is_text = true};
-    case 'U': return TypeLayout{.layout = Layout::kVariable64, .is_text = true};
-    case 'z': return TypeLayout{.layout = Layout::kVariable32};
-    case 'Z': return TypeLayout{.layout = Layout::kVariable64};
-    default: return fail(ErrorCode::kUnimplemented, fmt::format("Arrow format '{}'", format));
+    case 'n':
+      return TypeLayout{.layout = Layout::kNull};
+    case 'b':
+      return TypeLayout{.layout = Layout::kBits};
+    case 'c':
+    case 'C':
+      return fixed(1, true);
+    case 's':
+    case 'S':
+      return fixed(2, true);
+    case 'i':
+    case 'I':
+      return fixed(4, true);
+    case 'l':
+    case 'L':
+      return fixed(8, true);
+    case 'e':
+      return fixed(2);
+    case 'f':
+      return fixed(4);
+    case 'g':
+      return fixed(8);
+    case 'u':
+      return TypeLayout{.layout = Layout::kVariable32, .is_text = true};
+    case 'U':
+      return TypeLayout{.layout = Layout::kVariable64, .is_text = true};
+    case 'z':
+      return TypeLayout{.layout = Layout::kVariable32};
+    case 'Z':
+      return TypeLayout{.layout = Layout::kVariable64};
+    default:
+      return fail(ErrorCode::kUnimplemented, fmt::format("Arrow format '{}'", format));
   }
 }
 
@@ -69,8 +87,8 @@ base::Result<TypeLayout> parse_decimal(std::string_view format) {
   std::int64_t precision = 0, scale = 0, bits = 128;
   bool valid = first != text.npos && parse_number(text.substr(0, first), &precision);
   if (valid) {
-    std::string_view digits = text.substr(first + 1, second == text.npos ? text.npos
-                                                                         : second - first - 1);
+    std::string_view digits =
+        text.substr(first + 1, second == text.npos ? text.npos : second - first - 1);
     digits.remove_prefix(digits.starts_with('-') ? 1 : 0);
     valid = parse_number(digits, &scale);
   }
@@ -79,9 +97,9 @@ base::Result<TypeLayout> parse_decimal(std::string_view format) {
   }
   valid = valid && (bits == 32 || bits == 64 || bits == 128 || bits == 256) && precision >= 1;
   if (!valid) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("Arrow decimal format wants 'd:precision,scale[,bits]', seen '{}'",
-                            format));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("Arrow decimal format wants 'd:precision,scale[,bits]', seen '{}'", format));
   }
   return fixed(bits / 8);
 }
@@ -109,9 +127,14 @@ base::Result<TypeLayout> parse_nested(std::string_view format) {
 
 std::int64_t expected_children(const TypeLayout& type, std::int64_t seen) {
   switch (type.layout) {
-    case Layout::kStruct: return seen;
-    case Layout::kList32: case Layout::kList64: case Layout::kFixedList: return 1;
-    default: return 0;
+    case Layout::kStruct:
+      return seen;
+    case Layout::kList32:
+    case Layout::kList64:
+    case Layout::kFixedList:
+      return 1;
+    default:
+      return 0;
   }
 }
 
@@ -140,10 +163,20 @@ base::Status check_buffers(const ArrowSchema& schema, const TypeLayout& type,
   const bool is_view = type.layout == Layout::kView;
   std::int64_t wanted = 2;
   switch (type.layout) {
-    case Layout::kNull: wanted = 0; break;
-    case Layout::kFixedList: case Layout::kStruct: wanted = 1; break;
-    case Layout::kVariable32: case Layout::kVariable64: case Layout::kView: wanted = 3; break;
-    default: break;
+    case Layout::kNull:
+      wanted = 0;
+      break;
+    case Layout::kFixedList:
+    case Layout::kStruct:
+      wanted = 1;
+      break;
+    case Layout::kVariable32:
+    case Layout::kVariable64:
+    case Layout::kView:
+      wanted = 3;
+      break;
+    default:
+      break;
   }
   if (is_view ? array.n_buffers < wanted : array.n_buffers != wanted) {
     return bad_array(schema, "number of buffers", array.n_buffers, wanted);

@@ -66,6 +66,8 @@ inline bool get_bit(const void* bits, std::int64_t index) {
   return ((static_cast<const unsigned char*>(bits)[index >> 3] >> (index & 7)) & 1) != 0;
 }
 
-inline std::int64_t bitmap_bytes(std::int64_t num_bits) { return (num_bits + 7) / 8; }
+inline std::int64_t bitmap_bytes(std::int64_t num_bits) {
+  return (num_bits + 7) / 8;
+}
 
 }  // namespace penstock::core

@@ -1,11 +1,11 @@
 #include "penstock/ops/table/arrow_bridge.h"
 
+#include <string>
+#include <utility>
+
 #include <arrow/c/bridge.h>
 #include <arrow/record_batch.h>
 #include <fmt/format.h>
-
-#include <string>
-#include <utility>
 
 namespace penstock::ops::table {
 
@@ -14,15 +14,29 @@ using base::ErrorCode;
 base::Error to_error(const arrow::Status& status, std::string_view what) {
   ErrorCode code = ErrorCode::kInternal;
   switch (status.code()) {
-    case arrow::StatusCode::OutOfMemory: code = ErrorCode::kResourceExhausted; break;
-    case arrow::StatusCode::KeyError: code = ErrorCode::kNotFound; break;
-    case arrow::StatusCode::TypeError: code = ErrorCode::kInvalidArgument; break;
-    case arrow::StatusCode::Cancelled: code = ErrorCode::kCancelled; break;
-    case arrow::StatusCode::NotImplemented: code = ErrorCode::kUnimplemented; break;
+    case arrow::StatusCode::OutOfMemory:
+      code = ErrorCode::kResourceExhausted;
+      break;
+    case arrow::StatusCode::KeyError:
+      code = ErrorCode::kNotFound;
+      break;
+    case arrow::StatusCode::TypeError:
+      code = ErrorCode::kInvalidArgument;
+      break;
+    case arrow::StatusCode::Cancelled:
+      code = ErrorCode::kCancelled;
+      break;
+    case arrow::StatusCode::NotImplemented:
+      code = ErrorCode::kUnimplemented;
+      break;
     // Arrow calls what it finds wrong in a file either.
-    case arrow::StatusCode::Invalid: case arrow::StatusCode::IOError:
-    case arrow::StatusCode::SerializationError: code = ErrorCode::kDataLoss; break;
-    default: break;
+    case arrow::StatusCode::Invalid:
+    case arrow::StatusCode::IOError:
+    case arrow::StatusCode::SerializationError:
+      code = ErrorCode::kDataLoss;
+      break;
+    default:
+      break;
   }
   // Only the first line: Arrow appends the path of its own sources in debug builds.
   std::string message = status.message();

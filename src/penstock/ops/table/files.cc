@@ -1,11 +1,6 @@
 // Reading CSV and IPC, row filters, and what all formats share.
 #include "penstock/ops/table/files.h"
 
-#include <arrow/buffer.h>
-#include <arrow/csv/api.h>
-#include <arrow/io/file.h>
-#include <arrow/ipc/reader.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -13,6 +8,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+
+#include <arrow/buffer.h>
+#include <arrow/csv/api.h>
+#include <arrow/io/file.h>
+#include <arrow/ipc/reader.h>
+#include <fmt/format.h>
 
 #include "penstock/ops/table/arrow_bridge.h"
 #include "penstock/ops/table/sql_text.h"
@@ -24,7 +25,7 @@ using base::ErrorCode;
 using base::fail;
 
 base::Status check_file(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) {
     const int error = errno;
     if (error == ENOENT || error == ENOTDIR) {
@@ -34,8 +35,7 @@ base::Status check_file(const std::string& path) {
                 fmt::format("cannot read '{}': {}", path, std::strerror(error)));
   }
   if (!S_ISREG(info.st_mode)) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("'{}' is not a regular file", path));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a regular file", path));
   }
   return {};
 }
@@ -46,8 +46,10 @@ base::Result<std::shared_ptr<const core::Table>> filter_table(
   PENSTOCK_ASSIGN_OR_RETURN(auto scan, ScanTable::create("penstock file", {table}));
   SqlCall call{.query = fmt::format("SELECT \"{}\" FROM penstock_scan(0, true) WHERE (\n{}\n)",
                                     kRowNumberColumn, request.filter),
-               .tables = {std::move(scan)}, .parameters = request.parameters,
-               .mode = SqlMode::kSerial, .context = request.context};
+               .tables = {std::move(scan)},
+               .parameters = request.parameters,
+               .mode = SqlMode::kSerial,
+               .context = request.context};
   PENSTOCK_ASSIGN_OR_RETURN(const auto ranges, select_ranges(call));
   PENSTOCK_ASSIGN_OR_RETURN(const auto whole, to_arrow(table));
   std::vector<std::shared_ptr<arrow::Table>> slices{whole->Slice(0, 0)};
@@ -119,7 +121,8 @@ base::Result<FileFormat> file_format(const std::string& name, const std::string&
   }
   return fail(base::Error(ErrorCode::kInvalidArgument,
                           fmt::format("format of '{}' is not known by its extension; wanted "
-                                      ".parquet, .csv, .tsv, .arrow, .feather or .ipc", path))
+                                      ".parquet, .csv, .tsv, .arrow, .feather or .ipc",
+                                      path))
                   .with_help("add to params: format: parquet (or csv, ipc)"));
 }
 
@@ -156,17 +159,18 @@ base::Result<std::shared_ptr<const core::Table>> read_csv(const ReadRequest& req
   auto convert = arrow::csv::ConvertOptions::Defaults();
   read.autogenerate_column_names = !request.csv.header;
   parse.delimiter = request.csv.delimiter;
-  PENSTOCK_ARROW_ASSIGN(auto reader,
-                        arrow::csv::TableReader::Make(arrow::io::default_io_context(), input, read,
-                                                      parse, convert), what);
+  PENSTOCK_ARROW_ASSIGN(
+      auto reader,
+      arrow::csv::TableReader::Make(arrow::io::default_io_context(), input, read, parse, convert),
+      what);
   PENSTOCK_ARROW_ASSIGN(auto table, reader->Read(), what);
   return finish(request, std::move(table));
 }
 
 base::Result<std::shared_ptr<const core::Table>> read_ipc(const ReadRequest& request) {
   const std::string what = fmt::format("cannot read '{}' as Arrow IPC", request.path);
-  PENSTOCK_ARROW_ASSIGN(auto input, arrow::io::MemoryMappedFile::Open(
-                                        request.path, arrow::io::FileMode::READ), what);
+  PENSTOCK_ARROW_ASSIGN(
+      auto input, arrow::io::MemoryMappedFile::Open(request.path, arrow::io::FileMode::READ), what);
   // A file begins with the magic that also ends it; a stream begins with a message.
   PENSTOCK_ARROW_ASSIGN(const auto magic, input->ReadAt(0, 6), what);
   std::shared_ptr<arrow::Table> table;
@@ -184,9 +188,12 @@ base::Result<std::shared_ptr<const core::Table>> read_ipc(const ReadRequest& req
 base::Result<std::shared_ptr<const core::Table>> read_file(const ReadRequest& request) {
   PENSTOCK_RETURN_IF_ERROR(check_file(request.path));
   switch (request.format) {
-    case FileFormat::kParquet: return read_parquet(request);
-    case FileFormat::kCsv: return read_csv(request);
-    case FileFormat::kIpc: return read_ipc(request);
+    case FileFormat::kParquet:
+      return read_parquet(request);
+    case FileFormat::kCsv:
+      return read_csv(request);
+    case FileFormat::kIpc:
+      return read_ipc(request);
   }
   return fail(ErrorCode::kInternal, "unknown file format");
 }

@@ -1,8 +1,8 @@
 // table.read: a table from a file.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "penstock/ops/table/files.h"
 #include "penstock/ops/table/operators.h"
@@ -104,18 +104,19 @@ base::Status check_expression(const SqlWords& words, const std::vector<std::stri
   }
   for (const std::string& input : inputs) {
     if (input != port && !words.parameters.contains(to_lower(input))) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("input '{}' is not used: wanted ${} in parameter '{}'", input, input,
-                              what));
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("input '{}' is not used: wanted ${} in parameter '{}'", input, input, what));
     }
   }
   for (const std::string& parameter : words.parameters) {
     if (std::ranges::none_of(inputs, [&](const auto& i) { return to_lower(i) == parameter; })) {
       const std::string nearest = core::nearest_name(parameter, inputs);
-      return fail(base::Error(ErrorCode::kInvalidArgument,
-                              fmt::format("parameter '{}' uses ${}, which is no input of the node",
-                                          what, parameter))
-                      .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
+      return fail(
+          base::Error(ErrorCode::kInvalidArgument,
+                      fmt::format("parameter '{}' uses ${}, which is no input of the node", what,
+                                  parameter))
+              .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
     }
   }
   return {};
@@ -132,33 +133,49 @@ base::Status register_read(core::Registry& registry) {
       "checked to be UTF-8, and everything else in the file to be in range.\n\n"
       "CSV columns get their types from the first megabyte: null, int64, bool, date32, time32[s], "
       "timestamp[s], timestamp[ns], float64, text. An IPC file is mapped, not read.";
-  spec.inputs = {{.name = "path", .type = "text", .summary = "the file; or parameter 'path'",
+  spec.inputs = {{.name = "path",
+                  .type = "text",
+                  .summary = "the file; or parameter 'path'",
                   .optional = true}};
   spec.variadic = "values bound in the filter as $name";
   spec.outputs = {{.name = "value", .type = "table", .summary = "the rows, in file order"}};
   const Value no_texts = Value::list({});
   spec.parameters = {
-      {.name = "path", .type = "text", .summary = "the file, unless an input names it",
+      {.name = "path",
+       .type = "text",
+       .summary = "the file, unless an input names it",
        .default_value = Value::text("")},
-      {.name = "format", .type = "text", .summary = "auto goes by the extension",
-       .default_value = Value::text("auto"), .choices = {"auto", "parquet", "csv", "ipc"}},
-      {.name = "columns", .type = "list of text", .summary = "what to read, in this order; empty = all",
+      {.name = "format",
+       .type = "text",
+       .summary = "auto goes by the extension",
+       .default_value = Value::text("auto"),
+       .choices = {"auto", "parquet", "csv", "ipc"}},
+      {.name = "columns",
+       .type = "list of text",
+       .summary = "what to read, in this order; empty = all",
        .default_value = no_texts},
-      {.name = "filter", .type = "text", .summary = "SQL expression; rows for which it holds",
+      {.name = "filter",
+       .type = "text",
+       .summary = "SQL expression; rows for which it holds",
        .default_value = Value::text("")},
-      {.name = "dictionary", .type = "list of text",
+      {.name = "dictionary",
+       .type = "list of text",
        .summary = "Parquet text columns to keep dictionary-encoded: less memory, faster grouping",
        .default_value = no_texts},
-      {.name = "delimiter", .type = "text", .summary = "CSV: one byte (a .tsv file has a tab)",
+      {.name = "delimiter",
+       .type = "text",
+       .summary = "CSV: one byte (a .tsv file has a tab)",
        .default_value = Value::text(",")},
-      {.name = "header", .type = "bool", .summary = "CSV: the first line names the columns (else f0, f1, ...)",
+      {.name = "header",
+       .type = "bool",
+       .summary = "CSV: the first line names the columns (else f0, f1, ...)",
        .default_value = Value::boolean(true)}};
-  spec.errors = {
-      {ErrorCode::kNotFound, "no such file"},
-      {ErrorCode::kInvalidArgument, "unknown column, format or filter"},
-      {ErrorCode::kDataLoss, "the file is cut short, damaged or of another format"},
-      {ErrorCode::kUnimplemented, "the file has a type that tables lack (unions, run-end encoding)"},
-      {ErrorCode::kCancelled, "the run was stopped"}};
+  spec.errors = {{ErrorCode::kNotFound, "no such file"},
+                 {ErrorCode::kInvalidArgument, "unknown column, format or filter"},
+                 {ErrorCode::kDataLoss, "the file is cut short, damaged or of another format"},
+                 {ErrorCode::kUnimplemented,
+                  "the file has a type that tables lack (unions, run-end encoding)"},
+                 {ErrorCode::kCancelled, "the run was stopped"}};
   spec.cost = "O(bytes of the columns and row groups read)";
   spec.reference = "Apache Arrow C++ 26; Apache Parquet format; RFC 4180";
   spec.example =

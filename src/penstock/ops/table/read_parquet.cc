@@ -1,17 +1,17 @@
 // Parquet: DuckDB decides which rows (it prunes row groups by their statistics), Arrow reads them.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <arrow/array/builder_primitive.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/datum.h>
-#include <arrow/array/builder_primitive.h>
 #include <arrow/io/file.h>
 #include <fmt/format.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/exception.h>
 #include <parquet/file_reader.h>
-
-#include <algorithm>
-#include <set>
-#include <utility>
 
 #include "penstock/ops/table/arrow_bridge.h"
 #include "penstock/ops/table/files.h"
@@ -23,12 +23,17 @@ using base::ErrorCode;
 using base::fail;
 
 /// The files database sees a path as a pattern; a name with such letters is filtered after reading.
-bool is_pattern(const std::string& path) { return path.find_first_of("*?[") != path.npos; }
+bool is_pattern(const std::string& path) {
+  return path.find_first_of("*?[") != path.npos;
+}
 
 base::Result<std::vector<RowRange>> filter_rows(const ReadRequest& request) {
   SqlCall call{.query = fmt::format("SELECT file_row_number FROM read_parquet($\"penstock path\", "
-                                    "file_row_number = true) WHERE (\n{}\n)", request.filter),
-               .tables = {}, .parameters = request.parameters, .mode = SqlMode::kFiles,
+                                    "file_row_number = true) WHERE (\n{}\n)",
+                                    request.filter),
+               .tables = {},
+               .parameters = request.parameters,
+               .mode = SqlMode::kFiles,
                .context = request.context};
   call.parameters.emplace_back("penstock path", core::Value::text(request.path));
   return select_ranges(call);
@@ -40,9 +45,9 @@ class ParquetFile {
   static base::Result<ParquetFile> open(const ReadRequest& request) {
     ParquetFile file(request);
     try {
-      PENSTOCK_ARROW_ASSIGN(file.input_, arrow::io::MemoryMappedFile::Open(
-                                             request.path, arrow::io::FileMode::READ),
-                            fmt::format("cannot open '{}'", request.path));
+      PENSTOCK_ARROW_ASSIGN(
+          file.input_, arrow::io::MemoryMappedFile::Open(request.path, arrow::io::FileMode::READ),
+          fmt::format("cannot open '{}'", request.path));
       // Pages without a checksum are taken as they are; those with one must match it.
       auto checked = parquet::default_reader_properties();
       checked.set_page_checksum_verification(true);
@@ -63,8 +68,8 @@ class ParquetFile {
                                                              std::move(raw), properties),
                             fmt::format("'{}'", request.path));
     } catch (const parquet::ParquetException& thrown) {
-      return fail(ErrorCode::kDataLoss, fmt::format("'{}' is no readable Parquet file: {}",
-                                                    request.path, thrown.what()));
+      return fail(ErrorCode::kDataLoss,
+                  fmt::format("'{}' is no readable Parquet file: {}", request.path, thrown.what()));
     }
     return file;
   }
@@ -186,7 +191,9 @@ class ParquetFile {
     }
     PENSTOCK_ARROW_RETURN(mask.AppendValues(table->num_rows() - at, false), "row filter");
     PENSTOCK_ARROW_ASSIGN(auto bits, mask.Finish(), "row filter");
-    PENSTOCK_ARROW_ASSIGN(auto filtered, arrow::compute::Filter(arrow::Datum(table), arrow::Datum(bits)), "row filter");
+    PENSTOCK_ARROW_ASSIGN(auto filtered,
+                          arrow::compute::Filter(arrow::Datum(table), arrow::Datum(bits)),
+                          "row filter");
     return filtered.table();
   }
 

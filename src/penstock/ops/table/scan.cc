@@ -1,7 +1,5 @@
 #include "penstock/ops/table/scan.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cctype>
@@ -9,6 +7,8 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace penstock::ops::table {
 namespace {
@@ -84,8 +84,8 @@ void init_scan(duckdb_init_info info) {
   duckdb_init_set_init_data(info, scan, destroy<GlobalScan>);
   const std::int64_t morsels = (table.num_rows() + kMorselRows - 1) / kMorselRows;
   const auto cores = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
-  duckdb_init_set_max_threads(
-      info, static_cast<idx_t>(std::clamp<std::int64_t>(morsels, 1, cores)));
+  duckdb_init_set_max_threads(info,
+                              static_cast<idx_t>(std::clamp<std::int64_t>(morsels, 1, cores)));
 }
 
 void init_local(duckdb_init_info info) {
@@ -168,7 +168,8 @@ base::Result<std::shared_ptr<const ScanTable>> ScanTable::create(
   if (parts.empty()) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("input '{}' is an empty list; wanted at least one table, whose columns "
-                            "then are known", name));
+                            "then are known",
+                            name));
   }
   auto table = std::make_shared<ScanTable>();
   for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -219,7 +220,9 @@ ScanScope::ScanScope(const Tables& tables) {
   current_tables = &tables;
 }
 
-ScanScope::~ScanScope() { current_tables = nullptr; }
+ScanScope::~ScanScope() {
+  current_tables = nullptr;
+}
 
 base::Status register_scan(duckdb_database database, duckdb_connection connection) {
   duckdb_table_function function = duckdb_create_table_function();

@@ -6,12 +6,12 @@
 // call to another.
 #pragma once
 
-#include <duckdb.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <duckdb.h>
 
 #include "penstock/base/result.h"
 #include "penstock/core/table.h"

@@ -1,13 +1,13 @@
 // Which SQL type an Arrow format has. How values are written is in scan_fill.cc.
 #include "penstock/ops/table/scan_column.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <set>
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "penstock/core/table_canonical.h"
 #include "penstock/core/table_layout.h"
@@ -25,17 +25,21 @@ constexpr std::uint32_t kNullEntry = 0xffffffff;
 /// Ticks per second of a unit letter: s, m, u, n.
 std::int64_t ticks(char unit) {
   switch (unit) {
-    case 's': return 1;
-    case 'm': return 1'000;
-    case 'u': return 1'000'000;
-    default: return 1'000'000'000;
+    case 's':
+      return 1;
+    case 'm':
+      return 1'000;
+    case 'u':
+      return 1'000'000;
+    default:
+      return 1'000'000'000;
   }
 }
 
 base::Status no_sql_type(const ArrowSchema& schema) {
-  return fail(ErrorCode::kUnimplemented,
-              fmt::format("column '{}' of Arrow format '{}' has no SQL type", schema.name,
-                          schema.format));
+  return fail(
+      ErrorCode::kUnimplemented,
+      fmt::format("column '{}' of Arrow format '{}' has no SQL type", schema.name, schema.format));
 }
 
 std::vector<const ArrowArray*> children_of(const std::vector<const ArrowArray*>& arrays,
@@ -81,24 +85,59 @@ base::Status ScanColumn::set_plain(const ArrowSchema& schema,
   const std::string_view format = schema.format;
   if (format.size() == 1) {
     switch (format[0]) {
-      case 'n': set(Fill::kNull, DUCKDB_TYPE_SQLNULL); return {};
-      case 'b': set(Fill::kBits, DUCKDB_TYPE_BOOLEAN); return {};
-      case 'c': set_copy(DUCKDB_TYPE_TINYINT, 1); return {};
-      case 'C': set_copy(DUCKDB_TYPE_UTINYINT, 1); return {};
-      case 's': set_copy(DUCKDB_TYPE_SMALLINT, 2); return {};
-      case 'S': set_copy(DUCKDB_TYPE_USMALLINT, 2); return {};
-      case 'i': set_copy(DUCKDB_TYPE_INTEGER, 4); return {};
-      case 'I': set_copy(DUCKDB_TYPE_UINTEGER, 4); return {};
-      case 'l': set_copy(DUCKDB_TYPE_BIGINT, 8); return {};
-      case 'L': set_copy(DUCKDB_TYPE_UBIGINT, 8); return {};
-      case 'e': set(Fill::kHalf, DUCKDB_TYPE_FLOAT); return {};
-      case 'f': set_copy(DUCKDB_TYPE_FLOAT, 4); return {};
-      case 'g': set_copy(DUCKDB_TYPE_DOUBLE, 8); return {};
-      case 'u': set(Fill::kText32, DUCKDB_TYPE_VARCHAR); return {};
-      case 'U': set(Fill::kText64, DUCKDB_TYPE_VARCHAR); return {};
-      case 'z': set(Fill::kText32, DUCKDB_TYPE_BLOB); return {};
-      case 'Z': set(Fill::kText64, DUCKDB_TYPE_BLOB); return {};
-      default: return no_sql_type(schema);
+      case 'n':
+        set(Fill::kNull, DUCKDB_TYPE_SQLNULL);
+        return {};
+      case 'b':
+        set(Fill::kBits, DUCKDB_TYPE_BOOLEAN);
+        return {};
+      case 'c':
+        set_copy(DUCKDB_TYPE_TINYINT, 1);
+        return {};
+      case 'C':
+        set_copy(DUCKDB_TYPE_UTINYINT, 1);
+        return {};
+      case 's':
+        set_copy(DUCKDB_TYPE_SMALLINT, 2);
+        return {};
+      case 'S':
+        set_copy(DUCKDB_TYPE_USMALLINT, 2);
+        return {};
+      case 'i':
+        set_copy(DUCKDB_TYPE_INTEGER, 4);
+        return {};
+      case 'I':
+        set_copy(DUCKDB_TYPE_UINTEGER, 4);
+        return {};
+      case 'l':
+        set_copy(DUCKDB_TYPE_BIGINT, 8);
+        return {};
+      case 'L':
+        set_copy(DUCKDB_TYPE_UBIGINT, 8);
+        return {};
+      case 'e':
+        set(Fill::kHalf, DUCKDB_TYPE_FLOAT);
+        return {};
+      case 'f':
+        set_copy(DUCKDB_TYPE_FLOAT, 4);
+        return {};
+      case 'g':
+        set_copy(DUCKDB_TYPE_DOUBLE, 8);
+        return {};
+      case 'u':
+        set(Fill::kText32, DUCKDB_TYPE_VARCHAR);
+        return {};
+      case 'U':
+        set(Fill::kText64, DUCKDB_TYPE_VARCHAR);
+        return {};
+      case 'z':
+        set(Fill::kText32, DUCKDB_TYPE_BLOB);
+        return {};
+      case 'Z':
+        set(Fill::kText64, DUCKDB_TYPE_BLOB);
+        return {};
+      default:
+        return no_sql_type(schema);
     }
   }
   if (format == "vu" || format == "vz") {
@@ -134,10 +173,18 @@ base::Status ScanColumn::set_temporal(std::string_view format) {
     set_copy(DUCKDB_TYPE_TIME_NS, 8);
   } else if (format.starts_with("ts") && format.size() == 4) {
     switch (format[2]) {
-      case 's': set_copy(DUCKDB_TYPE_TIMESTAMP_S, 8); break;
-      case 'm': set_copy(DUCKDB_TYPE_TIMESTAMP_MS, 8); break;
-      case 'u': set_copy(DUCKDB_TYPE_TIMESTAMP, 8); break;
-      default: set_copy(DUCKDB_TYPE_TIMESTAMP_NS, 8); break;
+      case 's':
+        set_copy(DUCKDB_TYPE_TIMESTAMP_S, 8);
+        break;
+      case 'm':
+        set_copy(DUCKDB_TYPE_TIMESTAMP_MS, 8);
+        break;
+      case 'u':
+        set_copy(DUCKDB_TYPE_TIMESTAMP, 8);
+        break;
+      default:
+        set_copy(DUCKDB_TYPE_TIMESTAMP_NS, 8);
+        break;
     }
   } else if (format.starts_with("ts")) {  // with a time zone: microseconds since the epoch
     const std::int64_t unit = ticks(format[2]);
@@ -203,8 +250,8 @@ base::Status ScanColumn::set_nested(const ArrowSchema& schema,
       }
       fill_ = Fill::kFixedList;
       list_size_ = layout.list_size;
-      type_.reset(duckdb_create_array_type(children_[0].type(),
-                                           static_cast<idx_t>(layout.list_size)));
+      type_.reset(
+          duckdb_create_array_type(children_[0].type(), static_cast<idx_t>(layout.list_size)));
       return {};
     case core::Layout::kStruct: {
       if (schema.n_children == 0) {
@@ -254,8 +301,7 @@ base::Status ScanColumn::set_dictionary(const ArrowSchema& schema,
   }
   if (!is_enum) {
     PENSTOCK_ASSIGN_OR_RETURN(
-        ScanColumn decoded,
-        create(*schema.dictionary, {dictionaries.begin(), dictionaries.end()}));
+        ScanColumn decoded, create(*schema.dictionary, {dictionaries.begin(), dictionaries.end()}));
     fill_ = Fill::kDecode;
     type_ = std::move(decoded.type_);
     children_.push_back(std::move(decoded));

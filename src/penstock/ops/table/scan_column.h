@@ -4,13 +4,13 @@
 // cache; text and bytes are referred to where they lie. No table is ever copied.
 #pragma once
 
-#include <duckdb.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <duckdb.h>
 
 #include "penstock/base/result.h"
 #include "penstock/core/table.h"
@@ -25,16 +25,28 @@ using LogicalType = std::unique_ptr<_duckdb_logical_type, LogicalTypeDeleter>;
 
 /// How the slots of one Arrow format are written.
 enum class Fill : std::uint8_t {
-  kNull, kBits, kCopy, kHalf, kText32, kText64, kView, kFixedBytes,
-  kDateMs,        ///< date64 -> DATE
-  kScale32,       ///< int32 -> int64, times `factor`
-  kScale64,       ///< int64 -> int64, times or divided by `factor`
-  kDuration,      ///< int64 -> INTERVAL
-  kMonths, kDayTime, kMonthDayNano,
-  kDecimal,       ///< any width -> the width DuckDB uses for the precision
-  kList32, kList64, kFixedList, kStruct,
-  kEnum,          ///< dictionary of text -> ENUM, sorted as text
-  kDecode,        ///< any other dictionary -> its values
+  kNull,
+  kBits,
+  kCopy,
+  kHalf,
+  kText32,
+  kText64,
+  kView,
+  kFixedBytes,
+  kDateMs,    ///< date64 -> DATE
+  kScale32,   ///< int32 -> int64, times `factor`
+  kScale64,   ///< int64 -> int64, times or divided by `factor`
+  kDuration,  ///< int64 -> INTERVAL
+  kMonths,
+  kDayTime,
+  kMonthDayNano,
+  kDecimal,  ///< any width -> the width DuckDB uses for the precision
+  kList32,
+  kList64,
+  kFixedList,
+  kStruct,
+  kEnum,    ///< dictionary of text -> ENUM, sorted as text
+  kDecode,  ///< any other dictionary -> its values
 };
 
 /// A column of a scanned table. Immutable and thread-safe once made.

@@ -91,10 +91,14 @@ std::int64_t floor_divide(std::int64_t value, std::int64_t divisor) {
 
 std::int64_t load_index(const void* data, std::int64_t slot, std::int64_t width, bool is_signed) {
   switch (width) {
-    case 1: return is_signed ? load<std::int8_t>(data, slot) : load<std::uint8_t>(data, slot);
-    case 2: return is_signed ? load<std::int16_t>(data, slot) : load<std::uint16_t>(data, slot);
-    case 4: return is_signed ? load<std::int32_t>(data, slot) : load<std::uint32_t>(data, slot);
-    default: return load<std::int64_t>(data, slot);
+    case 1:
+      return is_signed ? load<std::int8_t>(data, slot) : load<std::uint8_t>(data, slot);
+    case 2:
+      return is_signed ? load<std::int16_t>(data, slot) : load<std::uint16_t>(data, slot);
+    case 4:
+      return is_signed ? load<std::int32_t>(data, slot) : load<std::uint32_t>(data, slot);
+    default:
+      return load<std::int64_t>(data, slot);
   }
 }
 
@@ -177,7 +181,10 @@ void ScanColumn::fill_values(duckdb_vector vector, std::int64_t out, const Arrow
                                                          static_cast<std::uint64_t>(factor_));
       }
       return;
-    case Fill::kDuration: case Fill::kMonths: case Fill::kDayTime: case Fill::kMonthDayNano:
+    case Fill::kDuration:
+    case Fill::kMonths:
+    case Fill::kDayTime:
+    case Fill::kMonthDayNano:
       return fill_interval(vector, out, data, begin, count);
     case Fill::kDecimal:
       return fill_decimal(vector, out, data, begin, count);
@@ -197,7 +204,8 @@ void ScanColumn::fill_values(duckdb_vector vector, std::int64_t out, const Arrow
                           child.offset + begin, count);
       }
       return;
-    case Fill::kEnum: case Fill::kDecode:
+    case Fill::kEnum:
+    case Fill::kDecode:
       return fill_dictionary(vector, out, array, begin, count);
   }
 }
@@ -258,8 +266,7 @@ void ScanColumn::fill_list(duckdb_vector vector, std::int64_t out, const ArrowAr
     entries[i] = {static_cast<std::uint64_t>(used + start - first),
                   static_cast<std::uint64_t>(end - start)};
   }
-  children_[0].fill(duckdb_list_vector_get_child(vector), used, child, child.offset + first,
-                    total);
+  children_[0].fill(duckdb_list_vector_get_child(vector), used, child, child.offset + first, total);
   duckdb_list_vector_set_size(vector, static_cast<idx_t>(used + total));
 }
 

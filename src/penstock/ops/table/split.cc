@@ -1,11 +1,11 @@
 // table.split: a table cut into one table per value of an expression.
+#include <algorithm>
+#include <utility>
+
 #include <arrow/array/array_primitive.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/datum.h>
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <utility>
 
 #include "penstock/ops/table/arrow_bridge.h"
 #include "penstock/ops/table/operators.h"
@@ -45,9 +45,9 @@ class SplitOperator : public core::Operator {
       } else if (value.is(Kind::kTable)) {
         table = value.as_table();
       } else {
-        return fail(ErrorCode::kInvalidArgument,
-                    fmt::format("input 'table' is a {}, wanted a table",
-                                core::to_string(value.kind())));
+        return fail(
+            ErrorCode::kInvalidArgument,
+            fmt::format("input 'table' is a {}, wanted a table", core::to_string(value.kind())));
       }
     }
     PENSTOCK_ASSIGN_OR_RETURN(auto scan, ScanTable::create("table", {table}));
@@ -74,7 +74,8 @@ class SplitOperator : public core::Operator {
     sql.query = fmt::format(
         "SELECT key, min(\"{0}\") AS first, max(\"{0}\") AS last, count(*) AS count "
         "FROM (SELECT (\n{1}\n) AS key, \"{0}\" FROM penstock_scan(0, true)) "
-        "GROUP BY key ORDER BY key NULLS LAST", kRowNumberColumn, by_);
+        "GROUP BY key ORDER BY key NULLS LAST",
+        kRowNumberColumn, by_);
     sql.mode = SqlMode::kParallel;  // extrema and counts, sorted by a key without ties
     PENSTOCK_ASSIGN_OR_RETURN(const auto groups, run(sql));
     PENSTOCK_ASSIGN_OR_RETURN(const Value rows, to_rows(*groups));
@@ -82,7 +83,8 @@ class SplitOperator : public core::Operator {
     std::vector<Group> out;
     for (const Value& row : rows.as_list()) {
       keys.push_back(row.as_map()[0].second);
-      out.push_back({.first = row.find("first")->as_int(), .last = row.find("last")->as_int(),
+      out.push_back({.first = row.find("first")->as_int(),
+                     .last = row.find("last")->as_int(),
                      .count = row.find("count")->as_int()});
     }
     return std::pair(Value::list(std::move(keys)), std::move(out));
@@ -93,7 +95,8 @@ class SplitOperator : public core::Operator {
                                                const std::shared_ptr<arrow::Table>& whole) const {
     sql.query = fmt::format(
         "SELECT \"{0}\" AS row FROM (SELECT (\n{1}\n) AS key, \"{0}\" FROM penstock_scan(0, true)) "
-        "ORDER BY key NULLS LAST, row", kRowNumberColumn, by_);
+        "ORDER BY key NULLS LAST, row",
+        kRowNumberColumn, by_);
     sql.mode = SqlMode::kParallel;
     PENSTOCK_ASSIGN_OR_RETURN(const auto order, run(sql));
     PENSTOCK_ASSIGN_OR_RETURN(const auto order_table, to_arrow(order));

@@ -1,8 +1,8 @@
 // table.sql: one SELECT over named tables.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "penstock/ops/table/operators.h"
 #include "penstock/ops/table/sql_engine.h"
@@ -75,10 +75,14 @@ class SqlOperator : public core::Operator {
  private:
   base::Result<Value> shaped(std::shared_ptr<const core::Table> table) const {
     switch (shape_) {
-      case ResultShape::kRows: return to_rows(*table);
-      case ResultShape::kList: return to_list(*table);
-      case ResultShape::kValue: return to_cell(*table);
-      default: return Value::table(std::move(table));
+      case ResultShape::kRows:
+        return to_rows(*table);
+      case ResultShape::kList:
+        return to_list(*table);
+      case ResultShape::kValue:
+        return to_cell(*table);
+      default:
+        return Value::table(std::move(table));
     }
   }
 
@@ -95,7 +99,8 @@ base::Status check_words(const SqlWords& words, const std::vector<std::string>& 
   if (!words.impure.empty()) {
     return fail(base::Error(ErrorCode::kInvalidArgument,
                             fmt::format("table.sql refuses '{}': the result would not follow from "
-                                        "the inputs", words.impure))
+                                        "the inputs",
+                                        words.impure))
                     .with_help("pass the value as an input or in 'parameters'"));
   }
   std::vector<std::string> known = inputs;
@@ -105,11 +110,14 @@ base::Status check_words(const SqlWords& words, const std::vector<std::string>& 
   for (const std::string& parameter : words.parameters) {
     if (std::ranges::none_of(known, [&](const auto& k) { return to_lower(k) == parameter; })) {
       const std::string nearest = core::nearest_name(parameter, known);
-      return fail(base::Error(ErrorCode::kInvalidArgument,
-                              fmt::format("the query uses ${}, which is neither an input nor in "
-                                          "'parameters'; seen: {}", parameter,
-                                          known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))))
-                      .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
+      return fail(
+          base::Error(
+              ErrorCode::kInvalidArgument,
+              fmt::format("the query uses ${}, which is neither an input nor in "
+                          "'parameters'; seen: {}",
+                          parameter,
+                          known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))))
+              .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
     }
   }
   for (const std::string& input : inputs) {
@@ -118,10 +126,12 @@ base::Status check_words(const SqlWords& words, const std::vector<std::string>& 
       std::vector<std::string> used(words.names.begin(), words.names.end());
       used.insert(used.end(), words.parameters.begin(), words.parameters.end());
       const std::string nearest = core::nearest_name(lower, used);
-      return fail(base::Error(ErrorCode::kInvalidArgument,
-                              fmt::format("input '{}' is not used by the query: wanted its name as "
-                                          "a table, or ${}", input, input))
-                      .with_help(nearest.empty() ? "" : fmt::format("the query has '{}'", nearest)));
+      return fail(
+          base::Error(ErrorCode::kInvalidArgument,
+                      fmt::format("input '{}' is not used by the query: wanted its name as "
+                                  "a table, or ${}",
+                                  input, input))
+              .with_help(nearest.empty() ? "" : fmt::format("the query has '{}'", nearest)));
     }
   }
   return {};
@@ -173,21 +183,26 @@ base::Status register_sql(core::Registry& registry) {
   spec.outputs = {{.name = "value", .type = "table", .summary = "the result, as 'result' says"}};
   spec.parameters = {
       {.name = "query", .type = "text", .summary = "one SELECT"},
-      {.name = "parameters", .type = "map", .summary = "constant values, bound as $name",
+      {.name = "parameters",
+       .type = "map",
+       .summary = "constant values, bound as $name",
        .default_value = Value::map({})},
-      {.name = "result", .type = "text",
+      {.name = "result",
+       .type = "text",
        .summary = "table; rows (a list of maps); list (of the only column); value (the only cell)",
-       .default_value = Value::text("table"), .choices = {"table", "rows", "list", "value"}},
-      {.name = "parallel", .type = "bool",
+       .default_value = Value::text("table"),
+       .choices = {"table", "rows", "list", "value"}},
+      {.name = "parallel",
+       .type = "bool",
        .summary = "use all cores; the query must give one result in any order of rows",
        .default_value = Value::boolean(false)}};
-  spec.errors = {
-      {ErrorCode::kInvalidArgument, "the SQL does not parse, names an unknown table or column, is "
-                                    "no SELECT, or touches a file"},
-      {ErrorCode::kInvalidArgument, "tables of one list have different columns"},
-      {ErrorCode::kUnimplemented, "a column's Arrow type has no SQL type"},
-      {ErrorCode::kResourceExhausted, "the query needs more memory than there is"},
-      {ErrorCode::kCancelled, "the run was stopped"}};
+  spec.errors = {{ErrorCode::kInvalidArgument,
+                  "the SQL does not parse, names an unknown table or column, is "
+                  "no SELECT, or touches a file"},
+                 {ErrorCode::kInvalidArgument, "tables of one list have different columns"},
+                 {ErrorCode::kUnimplemented, "a column's Arrow type has no SQL type"},
+                 {ErrorCode::kResourceExhausted, "the query needs more memory than there is"},
+                 {ErrorCode::kCancelled, "the run was stopped"}};
   spec.cost = "that of the query; inputs are scanned in place, the result is copied once";
   spec.reference = "DuckDB 1.5, https://duckdb.org/docs/sql/introduction; Arrow C Data Interface";
   spec.example =

@@ -1,13 +1,13 @@
 #include "penstock/ops/table/sql_engine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <map>
 #include <mutex>
 #include <thread>
+
+#include <fmt/format.h>
 
 #include "penstock/ops/table/arrow_bridge.h"
 #include "penstock/ops/table/sql_text.h"
@@ -22,12 +22,9 @@ using base::fail;
 /// An error in DuckDB's words. `text` begins with the kind of error ("Binder Error: ...").
 base::Error to_error(std::string_view text) {
   static constexpr std::pair<std::string_view, ErrorCode> kKinds[] = {
-      {"INTERRUPT", ErrorCode::kCancelled},
-      {"Out of Memory", ErrorCode::kResourceExhausted},
-      {"IO Error", ErrorCode::kUnavailable},
-      {"Not implemented", ErrorCode::kUnimplemented},
-      {"INTERNAL", ErrorCode::kInternal},
-      {"FATAL", ErrorCode::kInternal}};
+      {"INTERRUPT", ErrorCode::kCancelled},  {"Out of Memory", ErrorCode::kResourceExhausted},
+      {"IO Error", ErrorCode::kUnavailable}, {"Not implemented", ErrorCode::kUnimplemented},
+      {"INTERNAL", ErrorCode::kInternal},    {"FATAL", ErrorCode::kInternal}};
   ErrorCode code = ErrorCode::kInvalidArgument;
   for (const auto& [kind, kind_code] : kKinds) {
     if (text.starts_with(kind)) {
@@ -100,9 +97,9 @@ class Database {
 base::Result<std::shared_ptr<Database>> Database::open(SqlMode mode) {
   duckdb_config config = nullptr;
   duckdb_create_config(&config);
-  const std::string threads = mode == SqlMode::kSerial
-                                  ? "1"
-                                  : std::to_string(std::max(1U, std::thread::hardware_concurrency()));
+  const std::string threads =
+      mode == SqlMode::kSerial ? "1"
+                               : std::to_string(std::max(1U, std::thread::hardware_concurrency()));
   const std::pair<const char*, const char*> options[] = {
       {"threads", threads.c_str()},
       {"autoinstall_known_extensions", "false"},
@@ -224,7 +221,8 @@ base::Status bind(const SqlCall& call, Statement& statement) {
     if (at == call.parameters.end()) {
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("SQL: parameter ${} has no value; bind it by an input or in "
-                              "'parameters'", name));
+                              "'parameters'",
+                              name));
     }
     PENSTOCK_ASSIGN_OR_RETURN(SqlValue value, to_sql_value(at->second, at->first));
     if (duckdb_bind_value(statement.prepared, i, value.get()) != DuckDBSuccess) {

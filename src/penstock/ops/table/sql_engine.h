@@ -1,18 +1,18 @@
 // DuckDB inside this process: in memory, no extensions fetched, no files for queries.
 //
-// Three databases, each opened at its first use (35 ms): `serial` runs a query on the caller's thread
-// alone, so that its result is a function of its input (float sums, ties, row order); `parallel`
-// uses all cores, for queries whose author says that they give one result in any order; `files`
-// may read files and serves table.read only.
+// Three databases, each opened at its first use (35 ms): `serial` runs a query on the caller's
+// thread alone, so that its result is a function of its input (float sums, ties, row order);
+// `parallel` uses all cores, for queries whose author says that they give one result in any order;
+// `files` may read files and serves table.read only.
 #pragma once
-
-#include <duckdb.h>
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <duckdb.h>
 
 #include "penstock/base/result.h"
 #include "penstock/core/operator.h"

@@ -1,10 +1,10 @@
 // Cells of a result as plain values, for nodes that want no table.
-#include <fmt/format.h>
-
 #include <cmath>
 #include <cstdlib>
 #include <set>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "penstock/core/table_canonical.h"
 #include "penstock/core/table_layout.h"
@@ -31,7 +31,8 @@ Date to_date(std::int64_t days) {
   const auto day_of_era = static_cast<unsigned>(days - era * 146097);
   const unsigned year_of_era =
       (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const unsigned day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const unsigned shifted = (5 * day_of_year + 2) / 153;
   const unsigned month = shifted < 10 ? shifted + 3 : shifted - 9;
   return {std::int64_t{year_of_era} + era * 400 + (month <= 2 ? 1 : 0), month,
@@ -91,23 +92,35 @@ Value decimal_value(const void* data, std::int64_t slot, long scale) {
 base::Status no_value(const ArrowSchema& schema) {
   return fail(ErrorCode::kUnimplemented,
               fmt::format("column '{}' of Arrow format '{}' has no plain value; cast it in the "
-                          "query", schema.name, schema.format));
+                          "query",
+                          schema.name, schema.format));
 }
 
 base::Result<Value> fixed_value(const ArrowSchema& schema, const void* data, std::int64_t slot) {
   const std::string_view format = schema.format;
   switch (format[0]) {
-    case 'c': return Value::integer(load<std::int8_t>(data, slot));
-    case 'C': return Value::integer(load<std::uint8_t>(data, slot));
-    case 's': return Value::integer(load<std::int16_t>(data, slot));
-    case 'S': return Value::integer(load<std::uint16_t>(data, slot));
-    case 'i': return Value::integer(load<std::int32_t>(data, slot));
-    case 'I': return Value::integer(load<std::uint32_t>(data, slot));
-    case 'l': return Value::integer(load<std::int64_t>(data, slot));
-    case 'L': return unsigned_value(load<std::uint64_t>(data, slot));
-    case 'f': return Value::real(load<float>(data, slot));
-    case 'g': return Value::real(load<double>(data, slot));
-    default: break;
+    case 'c':
+      return Value::integer(load<std::int8_t>(data, slot));
+    case 'C':
+      return Value::integer(load<std::uint8_t>(data, slot));
+    case 's':
+      return Value::integer(load<std::int16_t>(data, slot));
+    case 'S':
+      return Value::integer(load<std::uint16_t>(data, slot));
+    case 'i':
+      return Value::integer(load<std::int32_t>(data, slot));
+    case 'I':
+      return Value::integer(load<std::uint32_t>(data, slot));
+    case 'l':
+      return Value::integer(load<std::int64_t>(data, slot));
+    case 'L':
+      return unsigned_value(load<std::uint64_t>(data, slot));
+    case 'f':
+      return Value::real(load<float>(data, slot));
+    case 'g':
+      return Value::real(load<double>(data, slot));
+    default:
+      break;
   }
   if (format == "tdD") {
     return Value::text(date_text(load<std::int32_t>(data, slot)));
@@ -158,9 +171,8 @@ base::Status for_each_row(const core::Table& table, Visit visit) {
 base::Result<Value> to_value(const ArrowSchema& schema, const ArrowArray& array, std::int64_t row) {
   PENSTOCK_ASSIGN_OR_RETURN(const core::TypeLayout type, core::parse_format(schema.format));
   const std::int64_t slot = array.offset + row;
-  if (type.layout == core::Layout::kNull ||
-      (array.null_count != 0 && array.buffers[0] != nullptr &&
-       !core::get_bit(array.buffers[0], slot))) {
+  if (type.layout == core::Layout::kNull || (array.null_count != 0 && array.buffers[0] != nullptr &&
+                                             !core::get_bit(array.buffers[0], slot))) {
     return Value::null();
   }
   if (schema.dictionary != nullptr) {
@@ -175,7 +187,9 @@ base::Result<Value> to_value(const ArrowSchema& schema, const ArrowArray& array,
   switch (type.layout) {
     case core::Layout::kBits:
       return Value::boolean(core::get_bit(array.buffers[1], slot));
-    case core::Layout::kVariable32: case core::Layout::kVariable64: case core::Layout::kView: {
+    case core::Layout::kVariable32:
+    case core::Layout::kVariable64:
+    case core::Layout::kView: {
       std::string bytes(core::slot_bytes(type, array, slot));
       return type.is_text ? Value::text(std::move(bytes)) : Value::bytes(std::move(bytes));
     }
@@ -210,12 +224,12 @@ base::Result<Value> to_rows(const core::Table& table) {
   }
   std::vector<Value> rows;
   rows.reserve(static_cast<std::size_t>(table.num_rows()));
-  PENSTOCK_RETURN_IF_ERROR(for_each_row(
-      table, [&](const ArrowArray& batch, std::int64_t row) -> base::Status {
+  PENSTOCK_RETURN_IF_ERROR(
+      for_each_row(table, [&](const ArrowArray& batch, std::int64_t row) -> base::Status {
         std::vector<core::MapEntry> entries;
         for (std::int64_t c = 0; c < table.num_columns(); ++c) {
-          PENSTOCK_ASSIGN_OR_RETURN(
-              Value cell, to_value(*table.schema().children[c], *batch.children[c], row));
+          PENSTOCK_ASSIGN_OR_RETURN(Value cell,
+                                    to_value(*table.schema().children[c], *batch.children[c], row));
           entries.emplace_back(table.column_name(c), std::move(cell));
         }
         rows.push_back(Value::map(std::move(entries)));
@@ -231,10 +245,10 @@ base::Result<Value> to_list(const core::Table& table) {
   }
   std::vector<Value> items;
   items.reserve(static_cast<std::size_t>(table.num_rows()));
-  PENSTOCK_RETURN_IF_ERROR(for_each_row(
-      table, [&](const ArrowArray& batch, std::int64_t row) -> base::Status {
-        PENSTOCK_ASSIGN_OR_RETURN(
-            Value cell, to_value(*table.schema().children[0], *batch.children[0], row));
+  PENSTOCK_RETURN_IF_ERROR(
+      for_each_row(table, [&](const ArrowArray& batch, std::int64_t row) -> base::Status {
+        PENSTOCK_ASSIGN_OR_RETURN(Value cell,
+                                  to_value(*table.schema().children[0], *batch.children[0], row));
         items.push_back(std::move(cell));
         return {};
       }));
@@ -243,9 +257,10 @@ base::Result<Value> to_list(const core::Table& table) {
 
 base::Result<Value> to_cell(const core::Table& table) {
   if (table.num_columns() != 1 || table.num_rows() != 1) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("SQL: a value wants one row and one column, seen {} rows and {} columns",
-                            table.num_rows(), table.num_columns()));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("SQL: a value wants one row and one column, seen {} rows and {} columns",
+                    table.num_rows(), table.num_columns()));
   }
   PENSTOCK_ASSIGN_OR_RETURN(const Value list, to_list(table));
   return list.as_list().front();

@@ -1,24 +1,41 @@
 #include "penstock/ops/table/sql_text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
+
+#include <fmt/format.h>
 
 namespace penstock::ops::table {
 namespace {
 
 /// Functions that DuckDB marks volatile or bound to the moment, plus the keywords without brackets.
-constexpr std::array<std::string_view, 20> kImpureCalls = {
-    "current_connection_id", "current_query_id", "current_transaction_id", "currval",
-    "gen_random_uuid", "get_current_time", "get_current_timestamp", "getenv", "nextval", "now",
-    "random", "setseed", "sleep_ms", "today", "transaction_timestamp", "txid_current", "uuid",
-    "uuidv4", "uuidv7", "write_log"};
+constexpr std::array<std::string_view, 20> kImpureCalls = {"current_connection_id",
+                                                           "current_query_id",
+                                                           "current_transaction_id",
+                                                           "currval",
+                                                           "gen_random_uuid",
+                                                           "get_current_time",
+                                                           "get_current_timestamp",
+                                                           "getenv",
+                                                           "nextval",
+                                                           "now",
+                                                           "random",
+                                                           "setseed",
+                                                           "sleep_ms",
+                                                           "today",
+                                                           "transaction_timestamp",
+                                                           "txid_current",
+                                                           "uuid",
+                                                           "uuidv4",
+                                                           "uuidv7",
+                                                           "write_log"};
 constexpr std::array<std::string_view, 5> kImpureWords = {
     "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"};
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool is_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
 
 /// Reads a query from left to right.
 class Reader {
@@ -120,7 +137,9 @@ std::string to_lower(std::string_view text) {
   return out;
 }
 
-SqlWords scan_words(std::string_view query) { return Reader(query).read(); }
+SqlWords scan_words(std::string_view query) {
+  return Reader(query).read();
+}
 
 std::string one_line(std::string_view message) {
   // "Kind Error: what\nmore\n\nLINE 2: excerpt\n            ^"

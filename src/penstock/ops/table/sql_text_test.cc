@@ -18,7 +18,8 @@ TEST(SqlTextTest, FindsParametersOutsideStringsAndComments) {
 
 TEST(SqlTextTest, NamesAreLowerCaseAndQuotedOnesCount) {
   const SqlWords words = scan_words("FROM Flights f JOIN \"Air Ports\" USING (iata)");
-  EXPECT_THAT(words.names, ElementsAre("air ports", "f", "flights", "from", "iata", "join", "using"));
+  EXPECT_THAT(words.names,
+              ElementsAre("air ports", "f", "flights", "from", "iata", "join", "using"));
 }
 
 TEST(SqlTextTest, SeesFunctionsThatAreNotOfTheirInput) {

@@ -1,11 +1,11 @@
 #include "penstock/ops/table/sql_value.h"
 
+#include <algorithm>
+#include <vector>
+
 #include <arrow/c/bridge.h>
 #include <arrow/record_batch.h>
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <vector>
 
 #include "penstock/ops/table/arrow_bridge.h"
 #include "penstock/ops/table/scan_column.h"
@@ -52,21 +52,27 @@ base::Result<SqlValue> to_sql_list(const Value& value, std::string_view name) {
 
 base::Result<SqlValue> to_sql_value(const Value& value, std::string_view name) {
   switch (value.kind()) {
-    case Kind::kNull: return SqlValue(duckdb_create_null_value());
-    case Kind::kBool: return SqlValue(duckdb_create_bool(value.as_bool()));
-    case Kind::kInt: return SqlValue(duckdb_create_int64(value.as_int()));
-    case Kind::kFloat: return SqlValue(duckdb_create_double(value.as_float()));
+    case Kind::kNull:
+      return SqlValue(duckdb_create_null_value());
+    case Kind::kBool:
+      return SqlValue(duckdb_create_bool(value.as_bool()));
+    case Kind::kInt:
+      return SqlValue(duckdb_create_int64(value.as_int()));
+    case Kind::kFloat:
+      return SqlValue(duckdb_create_double(value.as_float()));
     case Kind::kText:
       return SqlValue(duckdb_create_varchar_length(value.as_text().data(), value.as_text().size()));
     case Kind::kBytes:
       return SqlValue(duckdb_create_blob(
           reinterpret_cast<const std::uint8_t*>(value.as_bytes().data()), value.as_bytes().size()));
-    case Kind::kList: case Kind::kTuple:
+    case Kind::kList:
+    case Kind::kTuple:
       return to_sql_list(value, name);
     default:
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("SQL: parameter ${} is a {}; wanted null, bool, int, float, text, "
-                              "bytes or a list of them", name, core::to_string(value.kind())));
+                              "bytes or a list of them",
+                              name, core::to_string(value.kind())));
   }
 }
 
@@ -90,8 +96,8 @@ base::Result<std::shared_ptr<const core::Table>> to_table(duckdb_result& result)
     return fail(ErrorCode::kUnimplemented, fmt::format("SQL result: {}", text));
   };
   ArrowSchema schema{};
-  if (duckdb_error_data error = duckdb_to_arrow_schema(arrow.options, types.data(), names.data(),
-                                                       num_columns, &schema)) {
+  if (duckdb_error_data error =
+          duckdb_to_arrow_schema(arrow.options, types.data(), names.data(), num_columns, &schema)) {
     return failed(error);
   }
   PENSTOCK_ARROW_ASSIGN(auto arrow_schema, arrow::ImportSchema(&schema), "SQL result");

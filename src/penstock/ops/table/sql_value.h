@@ -1,10 +1,10 @@
 // Values as SQL parameters, and SQL results as tables and plain values.
 #pragma once
 
-#include <duckdb.h>
-
 #include <memory>
 #include <string_view>
+
+#include <duckdb.h>
 
 #include "penstock/base/result.h"
 #include "penstock/core/table.h"

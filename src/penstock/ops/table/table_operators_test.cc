@@ -1,6 +1,4 @@
 // The operators of the pack, called as a runner calls them.
-#include <duckdb.h>
-
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include <duckdb.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -58,8 +57,8 @@ base::Result<Value> call(const std::string& type, std::vector<core::MapEntry> pa
   }
   PENSTOCK_ASSIGN_OR_RETURN(auto op, node->bind(bindings));
   Value output;
-  core::Call request{.inputs = values, .outputs = {&output, 1}, .state = nullptr,
-                     .context = context};
+  core::Call request{
+      .inputs = values, .outputs = {&output, 1}, .state = nullptr, .context = context};
   PENSTOCK_RETURN_IF_ERROR([&]() -> base::Status {
     auto step = op->call(request);
     return step.has_value() ? base::Status() : base::fail(step.error());
@@ -85,11 +84,20 @@ std::string rows(const base::Result<Value>& result) {
     for (const auto& [name, cell] : row.as_map()) {
       line += line.empty() ? "" : "|";
       switch (cell.kind()) {
-        case Kind::kInt: line += std::to_string(cell.as_int()); break;
-        case Kind::kFloat: line += std::to_string(cell.as_float()); break;
-        case Kind::kText: line += cell.as_text(); break;
-        case Kind::kBool: line += cell.as_bool() ? "true" : "false"; break;
-        default: line += core::to_string(cell.kind());
+        case Kind::kInt:
+          line += std::to_string(cell.as_int());
+          break;
+        case Kind::kFloat:
+          line += std::to_string(cell.as_float());
+          break;
+        case Kind::kText:
+          line += cell.as_text();
+          break;
+        case Kind::kBool:
+          line += cell.as_bool() ? "true" : "false";
+          break;
+        default:
+          line += core::to_string(cell.kind());
       }
     }
     out += line + "\n";
@@ -114,10 +122,11 @@ class TableOperatorsTest : public ::testing::Test {
   }
   /// 300,000 rows in three row groups' worth, sorted by i.
   std::string write_numbers(const std::string& name) const {
-    const auto table = sql("SELECT i, i % 7 AS r, 'name ' || (i % 3) AS name, i / 4.0 AS q "
-                           "FROM range(300000) t(i) ORDER BY i");
-    const auto written = call("table.write", {{"path", Value::text(path(name))}},
-                              {{"table", *table}});
+    const auto table =
+        sql("SELECT i, i % 7 AS r, 'name ' || (i % 3) AS name, i / 4.0 AS q "
+            "FROM range(300000) t(i) ORDER BY i");
+    const auto written =
+        call("table.write", {{"path", Value::text(path(name))}}, {{"table", *table}});
     EXPECT_TRUE(written.has_value()) << written.error().to_string();
     return written->as_text();
   }
@@ -127,7 +136,8 @@ class TableOperatorsTest : public ::testing::Test {
 
 using Read = std::vector<core::MapEntry>;
 
-// ---- table.sql -----------------------------------------------------------------------------------
+// ---- table.sql
+// -----------------------------------------------------------------------------------
 
 TEST_F(TableOperatorsTest, SqlSeesTablesByNameAndValuesAsParameters) {
   const auto numbers = sql("SELECT * FROM (VALUES (1, 'a'), (2, NULL), (3, 'c')) t(i, s)");
@@ -165,12 +175,14 @@ TEST_F(TableOperatorsTest, SqlResultShapes) {
 TEST_F(TableOperatorsTest, SqlBindsValuesAndNeverPastesThem) {
   const std::string hostile = "x'; DROP TABLE t; --";
   EXPECT_EQ(sql("SELECT $s", {{"s", Value::text(hostile)}}, {{"result", Value::text("value")}})
-                ->as_text(), hostile);
+                ->as_text(),
+            hostile);
   EXPECT_EQ(rows(sql("SELECT i FROM range(5) t(i) WHERE i IN (SELECT unnest($many))",
-                     {{"many", Value::list({Value::integer(1), Value::integer(3)})}})), "1\n3\n");
+                     {{"many", Value::list({Value::integer(1), Value::integer(3)})}})),
+            "1\n3\n");
   EXPECT_EQ(rows(sql("SELECT $n IS NULL AS a, $b AS b, $f AS f",
-                     {{"n", Value::null()}, {"b", Value::boolean(true)},
-                      {"f", Value::real(0.5)}})), "true|true|0.500000\n");
+                     {{"n", Value::null()}, {"b", Value::boolean(true)}, {"f", Value::real(0.5)}})),
+            "true|true|0.500000\n");
 }
 
 TEST_F(TableOperatorsTest, SqlHasNoFilesNoClockNoOtherStatements) {
@@ -195,9 +207,8 @@ TEST_F(TableOperatorsTest, SqlHasNoFilesNoClockNoOtherStatements) {
 TEST_F(TableOperatorsTest, SqlErrorsAreOneLineWithThePlaceAndTheNearestName) {
   const Value numbers = *sql("SELECT 1 AS delay");
   const auto syntax = sql("SELECT *\nFORM t");
-  EXPECT_THAT(syntax.error().message(),
-              AllOf(HasSubstr("syntax error at or near"), HasSubstr("line 2, column"),
-                    Not(HasSubstr("\n"))));
+  EXPECT_THAT(syntax.error().message(), AllOf(HasSubstr("syntax error at or near"),
+                                              HasSubstr("line 2, column"), Not(HasSubstr("\n"))));
   const auto column = sql("SELECT delya FROM numbers", {{"numbers", numbers}});
   EXPECT_THAT(column.error().message(), HasSubstr("\"delya\" not found"));
   EXPECT_EQ(column.error().help(), "did you mean 'delay'?");
@@ -212,11 +223,13 @@ TEST_F(TableOperatorsTest, SqlErrorsAreOneLineWithThePlaceAndTheNearestName) {
 
 TEST_F(TableOperatorsTest, SqlGivesOneResultHoweverTheInputIsChunked) {
   // Sums of floats depend on their order; one thread and fixed vectors keep it.
-  const Value whole = *sql("SELECT (i * 7919 % 1000) AS k, 1.0 / (1 + i) AS x FROM range(100000) t(i)");
+  const Value whole =
+      *sql("SELECT (i * 7919 % 1000) AS k, 1.0 / (1 + i) AS x FROM range(100000) t(i)");
   std::vector<Value> parts;
   for (const auto& [low, high] : {std::pair{0, 1}, {1, 3000}, {3000, 70001}, {70001, 100000}}) {
-    parts.push_back(*sql("SELECT (i * 7919 % 1000) AS k, 1.0 / (1 + i) AS x FROM range($a, $b) t(i)",
-                         {{"a", Value::integer(low)}, {"b", Value::integer(high)}}));
+    parts.push_back(
+        *sql("SELECT (i * 7919 % 1000) AS k, 1.0 / (1 + i) AS x FROM range($a, $b) t(i)",
+             {{"a", Value::integer(low)}, {"b", Value::integer(high)}}));
   }
   const char* query = "SELECT k, sum(x) AS s, avg(x) AS a, first(x) AS f FROM t GROUP BY k";
   const Value once = *sql(query, {{"t", whole}});
@@ -238,19 +251,37 @@ TEST_F(TableOperatorsTest, ParallelGivesTheSameOrderedIntegerResult) {
 
 /// Every DuckDB type that Arrow carries, out and in again, with nulls and over a vector's end.
 TEST_F(TableOperatorsTest, EveryTypeGoesOutAndComesBack) {
-  const char* values[] = {
-      "(i % 2 = 0)", "(i % 100)::TINYINT", "i::SMALLINT", "i::INTEGER", "i::BIGINT",
-      "(i % 200)::UTINYINT", "i::USMALLINT", "i::UINTEGER", "i::UBIGINT", "i::FLOAT", "i::DOUBLE",
-      "(i % 900)::DECIMAL(4,1)", "i::DECIMAL(9,2)", "i::DECIMAL(18,3)", "(-i)::DECIMAL(38,4)",
-      "repeat('ab', (i % 20)::INT)", "encode(repeat('ab', (i % 20)::INT))",
-      "DATE '1960-01-01' + i::INT", "TIME '00:00:01' + to_seconds(i)",
-      "TIMESTAMP '1960-01-01' + to_seconds(i)", "(TIMESTAMP '1960-01-01' + to_seconds(i))::TIMESTAMP_S",
-      "(TIMESTAMP '1960-01-01' + to_seconds(i))::TIMESTAMP_MS",
-      "(TIMESTAMP '1960-01-01' + to_seconds(i))::TIMESTAMP_NS",
-      "(TIMESTAMP '1960-01-01' + to_seconds(i))::TIMESTAMPTZ",
-      "to_months(i::INT) + to_days(i::INT) + to_microseconds(i)", "['x', NULL, i::VARCHAR]",
-      "[[i], [], NULL]", "{'a': i, 'b': i::VARCHAR}", "MAP {i::VARCHAR: i}",
-      "[i, CASE WHEN i % 5 <> 0 THEN i END]::INTEGER[2]", "(['red', 'green', 'blue'][1 + i % 3])::ENUM('red', 'green', 'blue')"};
+  const char* values[] = {"(i % 2 = 0)",
+                          "(i % 100)::TINYINT",
+                          "i::SMALLINT",
+                          "i::INTEGER",
+                          "i::BIGINT",
+                          "(i % 200)::UTINYINT",
+                          "i::USMALLINT",
+                          "i::UINTEGER",
+                          "i::UBIGINT",
+                          "i::FLOAT",
+                          "i::DOUBLE",
+                          "(i % 900)::DECIMAL(4,1)",
+                          "i::DECIMAL(9,2)",
+                          "i::DECIMAL(18,3)",
+                          "(-i)::DECIMAL(38,4)",
+                          "repeat('ab', (i % 20)::INT)",
+                          "encode(repeat('ab', (i % 20)::INT))",
+                          "DATE '1960-01-01' + i::INT",
+                          "TIME '00:00:01' + to_seconds(i)",
+                          "TIMESTAMP '1960-01-01' + to_seconds(i)",
+                          "(TIMESTAMP '1960-01-01' + to_seconds(i))::TIMESTAMP_S",
+                          "(TIMESTAMP '1960-01-01' + to_seconds(i))::TIMESTAMP_MS",
+                          "(TIMESTAMP '1960-01-01' + to_seconds(i))::TIMESTAMP_NS",
+                          "(TIMESTAMP '1960-01-01' + to_seconds(i))::TIMESTAMPTZ",
+                          "to_months(i::INT) + to_days(i::INT) + to_microseconds(i)",
+                          "['x', NULL, i::VARCHAR]",
+                          "[[i], [], NULL]",
+                          "{'a': i, 'b': i::VARCHAR}",
+                          "MAP {i::VARCHAR: i}",
+                          "[i, CASE WHEN i % 5 <> 0 THEN i END]::INTEGER[2]",
+                          "(['red', 'green', 'blue'][1 + i % 3])::ENUM('red', 'green', 'blue')"};
   for (const char* value : values) {
     SCOPED_TRACE(value);
     // DuckDB has no CASE over arrays.
@@ -278,7 +309,8 @@ TEST_F(TableOperatorsTest, CountingRowsReadsNoColumn) {
 TEST_F(TableOperatorsTest, LongTextIsReferredToAndSurvivesItsTable) {
   Value out;
   {
-    const Value texts = *sql("SELECT 'a text that is longer than twelve ' || i AS s FROM range(3) t(i)");
+    const Value texts =
+        *sql("SELECT 'a text that is longer than twelve ' || i AS s FROM range(3) t(i)");
     out = *sql("SELECT s FROM texts WHERE s LIKE '%2'", {{"texts", texts}});
   }
   EXPECT_EQ(rows(out), "a text that is longer than twelve 2\n");
@@ -298,7 +330,8 @@ TEST_F(TableOperatorsTest, CancelStopsAQuery) {
   EXPECT_EQ(rows(sql("SELECT 1 AS one")), "1\n");  // the connection is usable again
 }
 
-// ---- table.read and table.write ------------------------------------------------------------------
+// ---- table.read and table.write
+// ------------------------------------------------------------------
 
 TEST_F(TableOperatorsTest, EveryFormatComesBackEqual) {
   const Value table = *sql("SELECT i, 'n' || i AS s, i / 2 AS f FROM range(10) t(i)");
@@ -321,7 +354,8 @@ TEST_F(TableOperatorsTest, FilterAndColumnsOnEveryFormat) {
   const Value table = *sql("SELECT i, i % 7 AS r, 'n' || i AS s FROM range(1000) t(i)");
   for (const char* name : {"a.parquet", "a.csv", "a.arrow"}) {
     SCOPED_TRACE(name);
-    const Value file = *call("table.write", {{"path", Value::text(path(name))}}, {{"table", table}});
+    const Value file =
+        *call("table.write", {{"path", Value::text(path(name))}}, {{"table", table}});
     const Read params{{"columns", Value::list({Value::text("s"), Value::text("i")})},
                       {"filter", Value::text("r = $r AND i < 20")}};
     EXPECT_EQ(rows(call("table.read", params, {{"path", file}, {"r", Value::integer(3)}})),
@@ -341,8 +375,8 @@ TEST_F(TableOperatorsTest, ParquetFilterGivesWhatSqlGives) {
   for (const char* filter : {"i BETWEEN 1000 AND 250000", "r = 2", "i >= 299999",
                              "name LIKE '%1' AND q > 7", "i < 10 OR i > 299990", "r > 99"}) {
     SCOPED_TRACE(filter);
-    const auto read = call("table.read", {{"path", Value::text(file)},
-                                          {"filter", Value::text(filter)}});
+    const auto read =
+        call("table.read", {{"path", Value::text(file)}, {"filter", Value::text(filter)}});
     ASSERT_TRUE(read.has_value()) << read.error().to_string();
     const Value wanted = *sql(std::string("SELECT * FROM t WHERE ") + filter, {{"t", whole}});
     EXPECT_EQ(read->as_table()->num_rows(), wanted.as_table()->num_rows());
@@ -358,13 +392,15 @@ TEST_F(TableOperatorsTest, DictionaryColumnsAreTextToSql) {
   const Value table = *call("table.read", {{"path", Value::text(file)},
                                            {"dictionary", Value::list({Value::text("name")})}});
   EXPECT_EQ(rows(sql("SELECT name::VARCHAR AS name, count(*) AS n FROM t WHERE name >= 'name 1' "
-                     "GROUP BY ALL ORDER BY name DESC", {{"t", table}})),
+                     "GROUP BY ALL ORDER BY name DESC",
+                     {{"t", table}})),
             "name 2|100000\nname 1|100000\n");
 }
 
 TEST_F(TableOperatorsTest, SplitGivesViewsOrCopiesOfTheRowsOfEachKey) {
-  const Value table = *sql("SELECT i, i // 4 AS run, i % 3 AS r, CASE WHEN i < 9 THEN i > 5 END AS b "
-                           "FROM range(10) t(i) ORDER BY i");
+  const Value table = *sql(
+      "SELECT i, i // 4 AS run, i % 3 AS r, CASE WHEN i < 9 THEN i > 5 END AS b "
+      "FROM range(10) t(i) ORDER BY i");
   const auto split = [&table](const char* by, Inputs more = {}) -> std::string {
     more.emplace_back("table", table);
     auto node = registry().make_type("table.split", Value::map({{"by", Value::text(by)}}));
@@ -389,8 +425,8 @@ TEST_F(TableOperatorsTest, SplitGivesViewsOrCopiesOfTheRowsOfEachKey) {
       const Value& key = outputs[1].as_list()[i];
       out += key.is(Kind::kInt) ? std::to_string(key.as_int()) : core::to_string(key.kind());
       out += ":";
-      const Value part = to_list(*sql("SELECT i FROM t", {{"t", outputs[0].as_list()[i]}})
-                                      ->as_table()).value();
+      const Value part =
+          to_list(*sql("SELECT i FROM t", {{"t", outputs[0].as_list()[i]}})->as_table()).value();
       for (const Value& i_value : part.as_list()) {
         out += " " + std::to_string(i_value.as_int());
       }
@@ -435,8 +471,8 @@ TEST_F(TableOperatorsTest, ReadErrorsAreClear) {
   expect_error(read(write_text("text.parquet", "this is no Parquet file at all")),
                ErrorCode::kDataLoss, "is no readable Parquet file");
   expect_error(read(write_text("empty.parquet", "")), ErrorCode::kDataLoss, "");
-  expect_error(read(write_text("text.arrow", "this is no Arrow file at all")),
-               ErrorCode::kDataLoss, "cannot read");
+  expect_error(read(write_text("text.arrow", "this is no Arrow file at all")), ErrorCode::kDataLoss,
+               "cannot read");
   expect_error(read(write_text("ragged.csv", "a,b\n1,2\n3\n")), ErrorCode::kDataLoss,
                "cannot read");
   expect_error(call("table.read", {}), ErrorCode::kInvalidArgument, "has no path");
@@ -447,8 +483,8 @@ TEST_F(TableOperatorsTest, ParquetCutShortAnywhereIsOneErrorAndNoCrash) {
   std::ifstream in(file, std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(in)), {});
   for (int cut = 1; cut < 20; ++cut) {
-    const std::string half =
-        write_text("half.parquet", bytes.substr(0, bytes.size() * static_cast<std::size_t>(cut) / 20));
+    const std::string half = write_text(
+        "half.parquet", bytes.substr(0, bytes.size() * static_cast<std::size_t>(cut) / 20));
     expect_error(call("table.read", {{"path", Value::text(half)}}), ErrorCode::kDataLoss, "half");
   }
   // A hole in the middle: the footer is whole, the pages are not.
@@ -468,23 +504,25 @@ TEST_F(TableOperatorsTest, WriteErrorsLeaveNothingBehind) {
   expect_error(write("no/such/folder.parquet"), ErrorCode::kNotFound, "cannot write");
   expect_error(write("a.csv", {{"codec", Value::text("zstd")}}), ErrorCode::kInvalidArgument,
                "without a codec");
-  expect_error(call("table.write", {{"path", Value::text(path("a.csv"))}},
-                    {{"table", Value::integer(1)}}), ErrorCode::kInvalidArgument,
-               "input 'table' is a int, wanted a table");
+  expect_error(
+      call("table.write", {{"path", Value::text(path("a.csv"))}}, {{"table", Value::integer(1)}}),
+      ErrorCode::kInvalidArgument, "input 'table' is a int, wanted a table");
   EXPECT_TRUE(std::filesystem::is_empty(folder_));
 }
 
 TEST_F(TableOperatorsTest, FailedWriteKeepsTheOldFile) {
   const std::string file = write_text("old.csv", "a\n1\n");
-  ASSERT_FALSE(call("table.write", {{"path", Value::text(file)}},
-                    {{"table", *sql("SELECT [1] AS nested")}}).has_value());
+  ASSERT_FALSE(
+      call("table.write", {{"path", Value::text(file)}}, {{"table", *sql("SELECT [1] AS nested")}})
+          .has_value());
   EXPECT_EQ(rows(call("table.read", {{"path", Value::text(file)}})), "1\n");
 }
 
 TEST_F(TableOperatorsTest, SpecsAreComplete) {
   for (const core::Registry::Entry& entry : registry().entries()) {
     EXPECT_FALSE(entry.spec.summary.empty() || entry.spec.reference.empty() ||
-                 entry.spec.errors.empty()) << entry.spec.name;
+                 entry.spec.errors.empty())
+        << entry.spec.name;
   }
   EXPECT_EQ(registry().entries().size(), 4U);
 }

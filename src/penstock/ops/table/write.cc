@@ -1,12 +1,5 @@
 // table.write: a table to a file, whole or not at all.
-#include <arrow/csv/writer.h>
-#include <arrow/io/file.h>
-#include <arrow/ipc/writer.h>
-#include <arrow/util/compression.h>
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <parquet/arrow/writer.h>
-#include <parquet/exception.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,6 +7,14 @@
 #include <cstring>
 #include <filesystem>
 #include <utility>
+
+#include <arrow/csv/writer.h>
+#include <arrow/io/file.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/util/compression.h>
+#include <fmt/format.h>
+#include <parquet/arrow/writer.h>
+#include <parquet/exception.h>
 
 #include "penstock/ops/table/arrow_bridge.h"
 #include "penstock/ops/table/files.h"
@@ -44,9 +45,10 @@ class PendingFile {
     PendingFile file;
     file.path_ = path;
     file.folder_ = target.has_parent_path() ? target.parent_path().string() : ".";
-    file.temporary_ = (std::filesystem::path(file.folder_) /
-                       fmt::format(".{}.{}-{}.tmp", target.filename().string(), ::getpid(),
-                                   serial.fetch_add(1))).string();
+    file.temporary_ =
+        (std::filesystem::path(file.folder_) /
+         fmt::format(".{}.{}-{}.tmp", target.filename().string(), ::getpid(), serial.fetch_add(1)))
+            .string();
     file.descriptor_ =
         ::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file.descriptor_ < 0) {
@@ -119,9 +121,9 @@ base::Result<arrow::Compression::type> codec_of(const WriteRequest& request) {
     return arrow::Compression::LZ4_FRAME;
   }
   if (request.format == FileFormat::kIpc) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("Arrow IPC knows the codecs none, zstd and lz4, seen '{}'",
-                            request.codec));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("Arrow IPC knows the codecs none, zstd and lz4, seen '{}'", request.codec));
   }
   return request.codec == "lz4"    ? arrow::Compression::LZ4
          : request.codec == "gzip" ? arrow::Compression::GZIP
@@ -130,10 +132,8 @@ base::Result<arrow::Compression::type> codec_of(const WriteRequest& request) {
 
 arrow::Status write_parquet(const arrow::Table& table, arrow::Compression::type codec,
                             const std::shared_ptr<arrow::io::OutputStream>& output) {
-  const auto properties = parquet::WriterProperties::Builder()
-                              .compression(codec)
-                              ->enable_page_checksum()
-                              ->build();
+  const auto properties =
+      parquet::WriterProperties::Builder().compression(codec)->enable_page_checksum()->build();
   constexpr std::int64_t kRowGroupRows = 1 << 20;
   try {
     return parquet::arrow::WriteTable(table, arrow::default_memory_pool(), output, kRowGroupRows,
@@ -150,8 +150,7 @@ arrow::Status write_ipc(const arrow::Table& table, arrow::Compression::type code
   if (codec != arrow::Compression::UNCOMPRESSED) {
     ARROW_ASSIGN_OR_RAISE(options.codec, arrow::util::Codec::Create(codec));
   }
-  ARROW_ASSIGN_OR_RAISE(auto writer,
-                        arrow::ipc::MakeFileWriter(output, table.schema(), options));
+  ARROW_ASSIGN_OR_RAISE(auto writer, arrow::ipc::MakeFileWriter(output, table.schema(), options));
   ARROW_RETURN_NOT_OK(writer->WriteTable(table));
   return writer->Close();
 }
@@ -201,9 +200,10 @@ base::Result<std::shared_ptr<const core::Operator>> make_write(const Value& para
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("parameter 'delimiter' must be one byte, seen '{}'", delimiter));
   }
-  WriteRequest request{.path = params.find("path")->as_text(),
-                       .codec = params.find("codec")->as_text(),
-                       .csv = {.delimiter = delimiter[0], .header = params.find("header")->as_bool()}};
+  WriteRequest request{
+      .path = params.find("path")->as_text(),
+      .codec = params.find("codec")->as_text(),
+      .csv = {.delimiter = delimiter[0], .header = params.find("header")->as_bool()}};
   return std::make_shared<WriteOperator>(std::move(request), params.find("format")->as_text());
 }
 
@@ -248,21 +248,33 @@ base::Status register_write(core::Registry& registry) {
       "The table is written beside the file, synced, and moved into place: whoever looks sees the "
       "old file or the whole new one, also after a crash. A file that is there is replaced.";
   spec.inputs = {{.name = "table", .type = "table", .summary = "what to write"},
-                 {.name = "path", .type = "text", .summary = "the file; or parameter 'path'",
+                 {.name = "path",
+                  .type = "text",
+                  .summary = "the file; or parameter 'path'",
                   .optional = true}};
   spec.outputs = {{.name = "value", .type = "text", .summary = "the path, once the file is there"}};
   spec.parameters = {
-      {.name = "path", .type = "text", .summary = "the file, unless an input names it",
+      {.name = "path",
+       .type = "text",
+       .summary = "the file, unless an input names it",
        .default_value = Value::text("")},
-      {.name = "format", .type = "text", .summary = "auto goes by the extension",
-       .default_value = Value::text("auto"), .choices = {"auto", "parquet", "csv", "ipc"}},
-      {.name = "codec", .type = "text",
+      {.name = "format",
+       .type = "text",
+       .summary = "auto goes by the extension",
+       .default_value = Value::text("auto"),
+       .choices = {"auto", "parquet", "csv", "ipc"}},
+      {.name = "codec",
+       .type = "text",
        .summary = "auto: zstd for Parquet, none for the others; IPC knows none, zstd and lz4",
        .default_value = Value::text("auto"),
        .choices = {"auto", "none", "zstd", "snappy", "gzip", "lz4"}},
-      {.name = "delimiter", .type = "text", .summary = "CSV: one byte (a .tsv file has a tab)",
+      {.name = "delimiter",
+       .type = "text",
+       .summary = "CSV: one byte (a .tsv file has a tab)",
        .default_value = Value::text(",")},
-      {.name = "header", .type = "bool", .summary = "CSV: write the names of the columns first",
+      {.name = "header",
+       .type = "bool",
+       .summary = "CSV: write the names of the columns first",
        .default_value = Value::boolean(true)}};
   spec.errors = {
       {ErrorCode::kInvalidArgument, "no path, unknown format, a codec the format lacks"},
