@@ -75,6 +75,13 @@ def test_is_short_and_has_an_id(name):
         assert all(len(line) < 400 for line in lines)
 
 
+@pytest.mark.parametrize("name", [case for case in CASES if "check --types" in (FOLDER / f"{case}.txt").read_text()])
+def test_reading_the_source_says_what_importing_says(name, tmp_path):
+    command, _, wanted = (FOLDER / f"{name}.txt").read_text().partition("\n")
+    output, code = run([word for word in shlex.split(command)[2:] if word != "--types"], tmp_path)
+    assert f"{stable(output)}exit {code}\n" == wanted
+
+
 @pytest.mark.parametrize("name", [case for case in CASES if "exit 1" in (FOLDER / f"{case}.txt").read_text()])
 def test_is_the_same_on_every_runner(name, tmp_path):
     text = (FOLDER / f"{name}.txt").read_text()

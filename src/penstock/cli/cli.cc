@@ -86,7 +86,7 @@ void declare_look(CLI::App& app, Parsed& out) {
   check.add_flag_callback("--sarif", [&out] { out.check.format = "sarif"; }, "Problems as SARIF 2.1.0");
   check.add_flag_callback("--github", [&out] { out.check.format = "github"; },
                           "Problems as GitHub annotations");
-  check.add_flag("--types", out.check.types, "Import Python types too, and check their slots and signals");
+  check.add_flag("--types", out.check.types, "Import Python types instead of reading their source");
 
   CLI::App& graph = *app.add_subcommand("graph", "Draw a tube");
   graph.add_option("FILE", out.graph.file, "A tube file, or 'hello'")->required();

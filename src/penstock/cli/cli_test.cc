@@ -159,7 +159,7 @@ TEST_F(CliTest, ChecksPythonTypesOnlyAsFarAsTheyAreKnown) {
                                 "  b: {type: pkg.g, depends: [x: a.some_signal]}\n");
   const Outcome outcome = run({"check", tube});
   EXPECT_EQ(outcome.code, kOk) << outcome.out;
-  EXPECT_THAT(outcome.err, HasSubstr("2 Python types were not imported"));
+  EXPECT_THAT(outcome.err, HasSubstr("slots of 2 Python nodes"));
 }
 
 TEST_F(CliTest, SaysThatPythonIsMissing) {

@@ -1,6 +1,6 @@
 // penstock check: everything wrong with tube files, as text, JSON, SARIF or GitHub annotations.
 //
-// Wiring is checked without importing Python, so the answer is instant; --types imports.
+// Python types are read from their source, not imported, so the answer is instant; --types imports.
 #include <algorithm>
 #include <string>
 
@@ -24,7 +24,7 @@ struct Checked {
   std::string file;
   Diagnostics problems;
   std::size_t num_nodes = 0, num_inputs = 0;
-  std::int64_t num_python = 0;   ///< nodes whose types were not looked at
+  std::int64_t num_unknown = 0;  ///< nodes whose types could not be read without importing them
 };
 
 Checked check_file(const std::string& file, const CheckCommand& command, const CliHost& host) {
@@ -33,10 +33,9 @@ Checked check_file(const std::string& file, const CheckCommand& command, const C
   out.num_nodes = parsed.spec.nodes.size();
   out.num_inputs = parsed.spec.inputs.size();
   const bool types = command.types && host.has_python;
-  out.num_python = types ? 0 : count_python_nodes(parsed.spec);
   if (parsed.whole) {
     out.problems = merge_diagnostics(parsed.spec, std::move(out.problems),
-                                     check_wiring(parsed.spec, types ? &host : nullptr));
+                                     check_wiring(parsed.spec, types ? &host : nullptr, &out.num_unknown));
   }
   return out;
 }
@@ -147,9 +146,10 @@ void print_text(const std::vector<Checked>& files, const CheckCommand& command, 
     if (file.problems.empty()) {
       session.terminal.out(fmt::format("{}: ok, {} nodes, {} inputs", file.file, file.num_nodes,
                                        file.num_inputs));
-      if (file.num_python > 0 && !command.types) {
-        session.terminal.note(fmt::format("{} Python types were not imported; --types checks them too",
-                                          file.num_python));
+      if (file.num_unknown > 0 && !command.types) {
+        session.terminal.note(fmt::format("the slots of {} Python node{} are known only by importing "
+                                          "them; --types does", file.num_unknown,
+                                          file.num_unknown == 1 ? "" : "s"));
       }
     }
   }

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "penstock/cli/hello.h"
 #include "penstock/cli/python.h"
+#include "penstock/cli/python_source.h"
 #include "penstock/flow/packs.h"
 
 namespace penstock::cli {
@@ -32,22 +34,16 @@ constexpr auto kBuiltins = std::to_array<std::string_view>({
     "locals", "max", "min", "next", "oct", "open", "ord", "pow", "print", "repr", "round",
     "setattr", "sorted", "sum", "vars"});
 
-/// A type about which nothing is known: it has every signal and slot the tube speaks of.
-class UnknownType final : public core::NodeType {
+/// A type that is checked and never run.
+class CheckedType final : public core::NodeType {
  public:
-  explicit UnknownType(std::vector<std::string> signals) {
-    signature_.any_positional = true;
-    signature_.any_keyword = true;
-    if (!signals.empty()) {
-      signature_.signals = std::move(signals);
-    }
-  }
+  explicit CheckedType(core::Signature signature) : signature_(std::move(signature)) {}
   const core::Signature& signature() const override { return signature_; }
   base::Result<std::shared_ptr<const core::Operator>> bind(
       std::span<const core::Binding>) const override {
     return std::make_shared<const Nothing>();
   }
-  std::string identity() const override { return "unknown"; }
+  std::string identity() const override { return "checked"; }
 
  private:
   class Nothing final : public core::Operator {
@@ -55,6 +51,27 @@ class UnknownType final : public core::NodeType {
   };
   core::Signature signature_;
 };
+
+/// The texts are those of python/penstock/_nodes.py, so that `check` and `run` say the same.
+base::Status check_parameters(const flow::NodeSpec& node, const PythonFunction& function) {
+  std::vector<std::string> names;
+  for (const core::Slot& slot : function.slots) {
+    names.push_back(slot.name);
+  }
+  for (const flow::ParameterValue& parameter : node.params) {
+    if (function.any_keyword || std::ranges::find(names, parameter.name) != names.end()) {
+      continue;
+    }
+    const std::string guess = core::nearest_name(parameter.name, names);
+    return base::fail(
+        base::Error(base::ErrorCode::kInvalidArgument,
+                    fmt::format("unknown parameter '{}' of '{}'; it takes: {}", parameter.name,
+                                node.type, names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))))
+            .with_id("PS0202")
+            .with_help(guess.empty() ? "" : fmt::format("did you mean '{}'?", guess)));
+  }
+  return {};
+}
 
 /// Parameters whose value an input will give have no value yet: a sample of the declared type
 /// stands in, so that the others are still checked.
@@ -88,7 +105,7 @@ Value with_samples(const flow::NodeSpec& node, const core::OperatorSpec& spec, c
 /// For checking: native operators as they are, other types unknown. Owner thread only.
 class CheckResolver final : public flow::Resolver {
  public:
-  CheckResolver(const flow::Spec& spec, const CliHost* host) : host_(host) {
+  CheckResolver(const flow::Spec& spec, const CliHost* host) : host_(host), sources_(spec.file) {
     for (const flow::NodeSpec& node : spec.nodes) {
       for (const flow::Dependency& dependency : node.depends) {
         signals_[dependency.node].insert(dependency.signal);
@@ -114,12 +131,16 @@ class CheckResolver final : public flow::Resolver {
     if (host_ != nullptr) {
       return std::unique_ptr<core::NodeType>();
     }
-    const bool bare = !node.type.contains('.');
-    if (bare && std::ranges::find(kBuiltins, node.type) == kBuiltins.end()) {
+    if (node.type.contains('.')) {
+      return python_type(node);
+    }
+    if (std::ranges::find(kBuiltins, node.type) == kBuiltins.end()) {
       return std::unique_ptr<core::NodeType>();
     }
     return unknown(node);
   }
+
+  std::int64_t num_unknown() const { return num_unknown_; }
 
   std::vector<std::string> known_names() const override {
     std::vector<std::string> names(kBuiltins.begin(), kBuiltins.end());
@@ -128,16 +149,56 @@ class CheckResolver final : public flow::Resolver {
   }
 
  private:
-  std::unique_ptr<core::NodeType> unknown(const flow::NodeSpec& node) const {
+  std::vector<std::string> used_signals(const flow::NodeSpec& node) const {
     const auto used = signals_.find(node.id);
-    std::vector<std::string> names;
-    if (used != signals_.end()) {
-      names.assign(used->second.begin(), used->second.end());
+    if (used == signals_.end()) {
+      return {"value"};
     }
-    return std::make_unique<UnknownType>(std::move(names));
+    return {used->second.begin(), used->second.end()};
+  }
+
+  /// It has every signal and slot the tube speaks of.
+  std::unique_ptr<core::NodeType> unknown(const flow::NodeSpec& node) const {
+    ++num_unknown_;
+    core::Signature signature;
+    signature.any_positional = true;
+    signature.any_keyword = true;
+    signature.signals = used_signals(node);
+    return std::make_unique<CheckedType>(std::move(signature));
+  }
+
+  base::Result<std::unique_ptr<core::NodeType>> python_type(const flow::NodeSpec& node) const {
+    PythonSources::Found found = sources_.find(node.type);
+    if (found.missing) {
+      const std::size_t dot = node.type.rfind('.');
+      return base::fail(
+          base::Error(base::ErrorCode::kNotFound,
+                      fmt::format("module '{}' has no '{}'", node.type.substr(0, dot),
+                                  node.type.substr(dot + 1)))
+              .with_id("PS0206")
+              .with_help(found.nearest.empty() ? "" : fmt::format("did you mean '{}'?", found.nearest)));
+    }
+    if (!found.function) {
+      return unknown(node);
+    }
+    PENSTOCK_RETURN_IF_ERROR(check_parameters(node, *found.function));
+    core::Signature signature;
+    signature.signals = found.function->signals ? *found.function->signals : used_signals(node);
+    signature.source = signature.stateful = found.function->is_generator;
+    if (!found.function->is_generator) {  // a generator takes parameters only
+      signature.any_positional = found.function->any_positional;
+      signature.any_keyword = found.function->any_keyword;
+      signature.slots = std::move(found.function->slots);
+      for (core::Slot& slot : signature.slots) {
+        slot.has_default = slot.has_default || std::ranges::find(node.params, slot.name, &flow::ParameterValue::name) != node.params.end();
+      }
+    }
+    return std::make_unique<CheckedType>(std::move(signature));
   }
 
   const CliHost* host_;
+  mutable PythonSources sources_;
+  mutable std::int64_t num_unknown_ = 0;
   std::map<std::string, std::set<std::string>> signals_;  ///< by node, as other nodes name them
 };
 
@@ -160,7 +221,8 @@ std::expected<std::shared_ptr<const flow::Plan>, flow::Diagnostics> compile_tube
   return flow::Plan::compile(spec, resolvers, tube_inputs);
 }
 
-flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host) {
+flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host,
+                               std::int64_t* num_unknown) {
   const CheckResolver checker(spec, host);
   std::vector<const flow::Resolver*> resolvers{&checker};
   if (host != nullptr) {
@@ -173,6 +235,9 @@ flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host) {
     }
   }
   auto plan = flow::Plan::compile(spec, resolvers, Value::map(std::move(stand_ins)));
+  if (num_unknown != nullptr) {
+    *num_unknown = checker.num_unknown();
+  }
   return plan.has_value() ? flow::Diagnostics() : std::move(plan.error());
 }
 

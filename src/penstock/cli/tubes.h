@@ -18,9 +18,11 @@ flow::ParsedSpec load_tube(const std::string& name);
 std::expected<std::shared_ptr<const flow::Plan>, flow::Diagnostics> compile_tube(
     const flow::Spec& spec, const CliHost& host, const core::Value& tube_inputs);
 
-/// Everything wrong with the wiring that can be known without importing Python types, or, with
-/// `host`, with them. Tube inputs without a value get a stand-in. Names are cut to what fits a line.
-flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host);
+/// Everything wrong with the wiring that can be known from native specs and Python sources, or,
+/// with `host`, by importing Python types. Tube inputs without a value get a stand-in.
+/// `num_unknown`: nodes whose type stayed unknown.
+flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host,
+                               std::int64_t* num_unknown = nullptr);
 
 /// `a` and `b` in one list by place; of `b` those that lie in a node with a problem in `a` are
 /// left out, since they most likely follow from it.
