@@ -4,12 +4,14 @@ import os
 import sys
 
 from penstock import _core
+from penstock._output import keep_lines
 
 
 def main() -> int:
     # As a script's folder would be: modules beside the tube file can be named in it.
     if sys.path and sys.path[0] == "":
         sys.path[0] = os.getcwd()
+    keep_lines(results_go_to_stdout=True)
     return _core.cli_main(sys.argv[1:])
 
 

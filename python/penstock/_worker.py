@@ -21,10 +21,13 @@ def describe_host() -> dict:
     """What a worker needs to import the same modules as this process."""
     main = sys.modules.get("__main__")
     path = getattr(main, "__file__", None)
+    from penstock._output import is_command
+
     is_package_run = getattr(main, "__spec__", None) is not None
     return {
         "path": [entry if entry else os.getcwd() for entry in sys.path],
         "main": os.path.abspath(path) if path and not is_package_run else None,
+        "command": is_command(),
     }
 
 
@@ -34,7 +37,10 @@ def prepare(host: dict, needs_main: bool) -> None:
     With ``needs_main`` the run's script is executed under the name ``__mp_main__`` (as
     multiprocessing does), so that its functions can be found as ``__main__.name``.
     """
+    from penstock._output import keep_lines
+
     sys.path[:] = host["path"]
+    keep_lines(results_go_to_stdout=host["command"])
     _share_arrays()
     if needs_main and host["main"] is not None:
         import runpy

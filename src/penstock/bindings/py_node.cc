@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "penstock/bindings/py_host.h"
+#include "penstock/bindings/py_log.h"
 #include "penstock/bindings/py_value.h"
 #include "penstock/core/identity.h"
 
@@ -167,6 +168,7 @@ class CallableOperator final : public core::Operator {
         args[count++] = keyword.fallback.get();
       }
     }
+    const CallScope scope(call.context);
     PyObject* result =
         failed ? nullptr
                : PyObject_Vectorcall(callable_.get(), args + 1,
@@ -220,6 +222,7 @@ class GeneratorOperator final : public core::Operator {
       : generator_(std::move(generator)), signals_(std::move(signals)) {}
 
   base::Result<core::Step> call(core::Call& call) const override {
+    const CallScope scope(call.context);
     PyObject* item = PyIter_Next(generator_.get());
     if (item == nullptr) {
       if (PyErr_Occurred() == nullptr) {
