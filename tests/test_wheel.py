@@ -19,9 +19,11 @@ def run(*command, **options):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel of this tree. Flags and launcher are those of the release preset: cache hits."""
+    """The wheel of this tree. Compiler, flags and launcher are those of the release preset: cache hits."""
     out = tmp_path_factory.mktemp("wheel")
     environment = os.environ | {
+        "CC": "/usr/bin/cc",
+        "CXX": "/usr/bin/c++",
         "CCACHE_BASEDIR": str(ROOT),
         "CCACHE_NOHASHDIR": "1",
         "CMAKE_C_COMPILER_LAUNCHER": "ccache",
@@ -56,7 +58,7 @@ def test_wheel_carries_the_native_parts(wheel):
 
 
 def test_base_install_imports_without_pyarrow(environment):
-    code = "import sys, penstock; assert 'numpy' not in sys.modules; print(penstock.digest({'a': 1}).hex())"
+    code = "import sys, penstock; assert 'numpy' not in sys.modules; print(penstock.digest({'a': 1}))"
     assert len(run(environment / "python", "-c", code, cwd="/").strip()) == 64
     assert "pyarrow" not in run(environment / "pip", "list").lower()
 
