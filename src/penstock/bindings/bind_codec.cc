@@ -107,7 +107,7 @@ PyObject* through_value(PyObject*, PyObject* object) {
 
 template <class Function>
 PyCFunction erased(Function* function) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function));
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
 PyMethodDef functions[] = {

@@ -71,6 +71,10 @@ PyObject* make_text(std::string_view text) {
   return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
 }
 
+PyObject* make_bytes(std::string_view bytes) {
+  return PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size()));
+}
+
 // Short texts that were seen before, so that records share their keys and common values (pickle
 // does the same within one message). Direct-mapped; guarded by the interpreter lock.
 class TextCache {
@@ -240,8 +244,7 @@ PyObject* PyDecoder::read(int depth) {
       if (head.argument > static_cast<std::uint64_t>(core::kInlineBufferBytes)) {
         return failed("byte string longer than 65536 bytes, wanted links");
       }
-      return PyBytes_FromStringAndSize(in_.take(head.argument).data(),
-                                       static_cast<Py_ssize_t>(head.argument));
+      return make_bytes(in_.take(head.argument));
     case CborMajor::kText: {
       PyObject* text = texts().get(in_.take(head.argument));
       return text != nullptr ? text : text_failed();
@@ -323,10 +326,10 @@ PyObject* PyDecoder::read_map(const char* start, std::uint64_t count, int depth)
   if (dict == nullptr || count == 0) {
     return dict;
   }
-  KeyRun* run = nullptr;
   const bool may_run = count <= kMaxRunKeys && in_.remaining() >= 8;
   const char* const first_key = in_.position();
-  if (may_run && (run = run_place(first_key, count)) != nullptr) {
+  KeyRun* const run = may_run ? run_place(first_key, count) : nullptr;
+  if (run != nullptr) {
     ++run->num_users;  // a map inside may take its place in the table
   }
   const std::uint64_t num_read = run != nullptr ? read_known_keys(*run, dict, count, depth) : 0;

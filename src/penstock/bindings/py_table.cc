@@ -45,7 +45,7 @@ PyTypeObject* table_stream_type() {
   static PyTypeObject* type = [] {
     static PyMethodDef methods[] = {
         {"__arrow_c_stream__",
-         reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(arrow_c_stream)),
+         reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(arrow_c_stream)),
          METH_VARARGS | METH_KEYWORDS, "The table as an Arrow C stream, not copied."},
         {nullptr, nullptr, 0, nullptr},
     };

@@ -18,9 +18,9 @@
 namespace penstock::core {
 
 struct CborHead {
-  CborMajor major;
-  std::uint8_t info;       ///< The five low bits.
-  std::uint64_t argument;  ///< Value, length or count; IEEE bits for a 64-bit float.
+  CborMajor major = CborMajor::kUnsigned;
+  std::uint8_t info = 0;       ///< The five low bits.
+  std::uint64_t argument = 0;  ///< Value, length or count; IEEE bits for a 64-bit float.
 };
 
 class CborReader {
@@ -79,7 +79,8 @@ class CborReader {
   bool unsigned_integer(std::uint64_t& out);
 
   /// Notes the first failure, at the current offset; always false.
-  [[gnu::cold]] bool fail(const std::string& what, base::ErrorCode code = base::ErrorCode::kDataLoss);
+  [[gnu::cold]] bool fail(const std::string& what,
+                          base::ErrorCode code = base::ErrorCode::kDataLoss);
   bool fail(base::Error error);  ///< An error from elsewhere, kept as it is.
   bool failed() const { return error_.has_value(); }
   /// The first failure: "what: offset=..."; only after a call returned false.
