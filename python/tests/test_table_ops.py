@@ -2,8 +2,10 @@
 
 import datetime
 import random
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +191,42 @@ def test_text_that_is_not_utf8_is_refused(tmp_path):
     tube = f"nodes:\n  read: {{type: table.read, params: {{path: {path}}}}}\n  out: {{type: return, depends: read.value}}\n"
     with pytest.raises(ps.Error, match="UTF-?8"):
         ps.run(tube)
+
+
+@pytest.mark.parametrize("runner", ["SynchronousRunner", "ThreadedRunner", "MultiProcessRunner"])
+@pytest.mark.parametrize("parallel", [True, False])
+def test_ctrl_c_stops_a_query(runner, parallel):
+    program = f"""
+import penstock as ps
+tube = ps.Tube.load({{
+    "nodes": {{
+        "query": {{
+            "type": "table.sql",
+            "params": {{
+                "parallel": {parallel},
+                "query": "SELECT count(*) FROM range(10000000) a(i), range(10000000) b(j) WHERE (i + j) % 7 = 3",
+            }},
+        }},
+        "out": {{"type": "return", "depends": "query.value"}},
+    }}
+}})
+with ps.{runner}(tube) as runner:
+    runner.init()
+    try:
+        print("running", flush=True)
+        runner.process()
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+"""
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "running\n"
+    begin = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    assert child.stdout.readline() == "stopped\n"
+    elapsed = time.monotonic() - begin
+    assert child.wait(timeout=30) == 0
+    child.stdout.close()
+    assert elapsed < 5  # 0.2 s on a quiet machine; the query itself would take weeks
 
 
 # ---- the flights job -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "penstock/core/host.h"
 #include "penstock/ops/table/arrow_bridge.h"
 #include "penstock/ops/table/sql_text.h"
 #include "penstock/ops/table/sql_value.h"
@@ -234,19 +235,50 @@ base::Status bind(const SqlCall& call, Statement& statement) {
   return {};
 }
 
+/// Says whether the user or the run wants the query to end. Looks often at the run's flag, seldom
+/// at the host's signals, which only its main thread gets and which cost the interpreter lock.
+class StopCheck {
+ public:
+  explicit StopCheck(const core::Context* context) : context_(context) {}
+
+  base::Status look() {
+    if (context_ != nullptr && context_->is_cancelled()) {
+      return fail(ErrorCode::kCancelled, "query interrupted");
+    }
+    const auto now = std::chrono::steady_clock::now();
+    const core::HostBridge* bridge = core::host_bridge();
+    if (bridge == nullptr || now - last_ < std::chrono::milliseconds(100)) {
+      return {};
+    }
+    last_ = now;
+    const core::HostLock lock;
+    return bridge->check_signals();
+  }
+
+ private:
+  const core::Context* context_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
 /// Runs the query's tasks on this thread (in `parallel`, DuckDB's own threads help) and looks for a
 /// cancellation between them.
 base::Status execute(const SqlCall& call, Statement& statement) {
   if (duckdb_pending_prepared(statement.prepared, &statement.pending) != DuckDBSuccess) {
     return fail(to_error(duckdb_pending_error(statement.pending)));
   }
-  bool interrupted = false;
+  StopCheck stop(call.context);
+  base::Status stopped;
   while (true) {
-    if (!interrupted && call.context != nullptr && call.context->is_cancelled()) {
-      duckdb_interrupt(statement.connection);
-      interrupted = true;
+    if (stopped.has_value()) {
+      stopped = stop.look();
+      if (!stopped.has_value()) {
+        duckdb_interrupt(statement.connection);
+      }
     }
     const duckdb_pending_state state = duckdb_pending_execute_task(statement.pending);
+    if (!stopped.has_value() && state != DUCKDB_PENDING_NO_TASKS_AVAILABLE) {
+      return stopped;  // the query ends with the statement, whether or not it noticed
+    }
     if (state == DUCKDB_PENDING_ERROR) {
       return fail(to_error(duckdb_pending_error(statement.pending)));
     }
