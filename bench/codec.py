@@ -11,7 +11,7 @@ import harness
 
 EVENT = {"id": 2**40 + 7, "node_id": "threshold", "signal": "value", "epoch": [3, ["months", 11]], "value": 0.25}
 MANY = [EVENT | {"id": 2**40 + k, "value": k / 8} for k in range(1_000)]
-CASES = {"one": (EVENT, 5_000), "many": (MANY, 10)}
+CASES = {"one": (EVENT, 20_000), "many": (MANY, 10)}
 
 
 def timed(encode, decode, case):
