@@ -17,6 +17,7 @@ PLAIN = {
 }  # fmt: skip
 SOURCES = ["count_up", "unnamed_source", "sporadic", "lists_source", "two_signals", "Ticker", "constant"]
 LISTS = {"make_list", "make_nested", "lists_source", "positional", "pack"}
+INTS = ("n", "index", "low", "pair", "scaled", "tick")  # signals that carry nothing but ints
 CARELESS = 0.04  # share of edges drawn without regard to regions
 
 
@@ -245,15 +246,18 @@ def add_gather(grown):
     if grown.failing and in_root:
         return
     modes = ["close", "close", "closed by n", "n", "n wired", "trigger", "trigger inside"]
-    mode = rng.choice(["n", "trigger"] if in_root else modes[:3] if grown.failing else modes)
+    mode = rng.choice(["n", "n wired", "trigger"] if in_root else modes[:3] if grown.failing else modes)
     if mode == "closed by n":
         edges.append(("n", next(s for s in grown.signals if s.node == value.region[-1] and s.name == "n")))
     elif mode == "n":
         params["n"] = rng.randint(1, 5)
     elif mode == "n wired":
-        numbers = [s for s in outer if s.name == "n" and s.region != value.region[:-1]]
+        own = value.region[-1] if value.region else ""
+        numbers = [s for s in outer if s.name in INTS and s.node != own]
         if numbers:
             edges.append(("n", rng.choice(numbers)))
+        elif in_root and rng.random() < 0.8:
+            params["n"] = 2
     elif mode == "trigger":
         edges.append(("trigger", choose(grown, outer)))
     elif mode == "trigger inside":
