@@ -231,10 +231,16 @@ base::Status Runner::Impl::run(std::optional<std::int64_t> num_epochs, const cor
     if (scheduler.num_open_epochs() == 0 || !status.has_value()) {
       break;
     }
-    auto root = drive();
+    // The sources may be done with this epoch long before it closes.
+    auto root = drive(begun < num_epochs.value_or(begun + 1) &&
+                      scheduler.num_open_epochs() + waiting.size() <
+                          static_cast<std::size_t>(options_.max_epochs_in_flight));
     if (!root.has_value()) {
       status = base::fail(root.error());
       break;
+    }
+    if (*root == nullptr) {
+      continue;
     }
     const std::int64_t epoch = (*root)->epoch;
     waiting.emplace(epoch, close(*root));

@@ -43,7 +43,8 @@ class Runner::Impl {
   void drop_open_epochs();
 
   // runner_loop.cc
-  base::Result<Activation*> drive();
+  /// Runs until an epoch has closed, or (`may_begin`) until the next one may begin: then null.
+  base::Result<Activation*> drive(bool may_begin = false);
   base::Status run_ready();
   base::Status run_inline(const Task& task);
   base::Status run_structural(const Task& task);

@@ -17,11 +17,14 @@ constexpr std::int64_t kTinyNs = 1'000;  // a hand-over to another thread and ba
 
 }  // namespace
 
-base::Result<Activation*> Runner::Impl::drive() {
+base::Result<Activation*> Runner::Impl::drive(bool may_begin) {
   while (true) {
     PENSTOCK_RETURN_IF_ERROR(run_ready());
     if (Activation* root = state_.scheduler.pop_closed()) {
       return root;
+    }
+    if (may_begin && state_.scheduler.can_begin_epoch()) {
+      return nullptr;
     }
     if (num_out_ == 0) {
       if (state_.scheduler.num_ready() == 0) {
