@@ -5,18 +5,23 @@
 namespace penstock::exec {
 namespace {
 
+// So many short tasks at once hide the round trip;
 constexpr std::int64_t kWindowNs = 400'000;
+// one more than the one that runs hides how long a busy machine takes to wake the run up. It may
+// wait behind the first while another worker has nothing to do, so both must be this short.
+constexpr std::int64_t kNextNs = 40'000'000;
 constexpr std::int32_t kMaxTasks = 256;
 // What a call costs at least: decoding, calling, encoding.
 constexpr std::int64_t kOverheadNs = 1'500;
+// A node nobody has seen run may be long.
+constexpr std::int64_t kUnknownNs = 1'000'000'000;
 constexpr std::size_t kCompactAt = 1024;
 
 }  // namespace
 
 Placement::Placement(const flow::Plan& plan, std::int32_t num_workers)
     : pins_(plan.nodes().size(), kAny),
-      // A node nobody has seen run may be long.
-      estimates_ns_(plan.nodes().size(), kWindowNs),
+      estimates_ns_(plan.nodes().size(), kUnknownNs),
       loads_(static_cast<std::size_t>(num_workers)) {
   std::int32_t next = 0;
   for (std::size_t i = 0; i < pins_.size(); ++i) {
@@ -39,8 +44,9 @@ std::vector<std::int32_t> Placement::pinned_nodes(std::int32_t worker) const {
 
 bool Placement::has_room(std::int32_t worker, std::int32_t node) const {
   const Load& load = loads_[static_cast<std::size_t>(worker)];
-  return load.tasks == 0 ||
-         (load.tasks < kMaxTasks && load.expected_ns + expected(node) <= kWindowNs);
+  const std::int64_t together_ns = load.expected_ns + expected(node);
+  return load.tasks == 0 || (load.tasks == 1 && together_ns <= kNextNs) ||
+         (load.tasks < kMaxTasks && together_ns <= kWindowNs);
 }
 
 std::int32_t Placement::choose(std::int32_t node) const {
@@ -73,7 +79,8 @@ void Placement::finished(std::int32_t worker, std::int32_t node, std::int64_t du
   }
   if (duration_ns >= 0) {
     std::int64_t& estimate = estimates_ns_[static_cast<std::size_t>(node)];
-    estimate = (3 * estimate + duration_ns + kOverheadNs) / 4;
+    const std::int64_t seen_ns = duration_ns + kOverheadNs;
+    estimate = estimate == kUnknownNs ? seen_ns : (3 * estimate + seen_ns) / 4;
   }
 }
 

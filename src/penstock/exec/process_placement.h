@@ -10,8 +10,8 @@ namespace penstock::exec {
 
 /// Pure arithmetic over what was sent and what came back. Owner thread only.
 ///
-/// A worker may hold more than one task only while all of them together are expected to be short
-/// (kWindowNs): that hides the round trip of short tasks, and never parks a task behind a long one
+/// A worker may hold many tasks only while all of them together are expected to be short, and two
+/// while they are not long: that hides the round trip, and never parks a task behind a long one
 /// while another worker is idle.
 class Placement {
  public:

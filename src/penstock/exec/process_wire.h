@@ -69,9 +69,7 @@ class WireReader {
     requires std::is_trivially_copyable_v<T>
   T get() {
     T value{};
-    if (const std::string_view bytes = take(sizeof value); bytes.size() == sizeof value) {
-      bytes.copy(reinterpret_cast<char*>(&value), sizeof value);
-    }
+    take(sizeof value).copy(reinterpret_cast<char*>(&value), sizeof value);
     return value;
   }
   std::string_view get_text() { return take(get<std::uint32_t>()); }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 namespace penstock::exec {
@@ -18,6 +19,7 @@ constexpr std::int64_t kSegmentBytes = 64LL << 20;
 constexpr std::int64_t kSpareBytes = 512LL << 20;
 // One system call instead of a fault per page.
 constexpr std::int64_t kPrefaultBytes = 256 << 10;
+constexpr std::int64_t kPage = 4096;
 
 }  // namespace
 
@@ -39,7 +41,7 @@ SharedArena& SharedArena::instance() {
 }
 
 SharedArena::SharedArena() {
-  ::pthread_atfork(
+  std::ignore = ::pthread_atfork(
       [] {
         instance().mutex_.lock();
         SegmentTable::instance().lock_for_fork();
@@ -159,12 +161,10 @@ base::Result<std::byte*> SharedArena::take(std::int64_t size_bytes) {
   }
   if (place.fresh_bytes >= kPrefaultBytes) {
     // Old kernels lack it, and then the first touch does the work.
-    std::byte* const fresh =
-        place.data + (wanted > place.fresh_bytes ? wanted - place.fresh_bytes : 0);
-    constexpr std::uintptr_t kPage = 4096;
-    auto* const page =
-        reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(fresh) / kPage * kPage);
-    ::madvise(page, static_cast<std::size_t>(place.data + wanted - page), MADV_POPULATE_WRITE);
+    // Blocks begin at page borders, so whole pages of the block are skipped here.
+    const std::int64_t touched = (wanted - place.fresh_bytes) / kPage * kPage;
+    ::madvise(place.data + touched, static_cast<std::size_t>(wanted - touched),
+              MADV_POPULATE_WRITE);
   }
   return place.data;
 }

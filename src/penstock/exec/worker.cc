@@ -110,7 +110,7 @@ base::Status serve(int control_fd, const WorkerHooks& hooks) {
   if (!plan.has_value()) {
     return base::fail(plan.error());
   }
-  return WorkerLoop(&link, std::move(*plan), hello.worker, own_bell.get(), life_line.get()).run();
+  return WorkerLoop(&link, *plan, hello.worker, own_bell.get(), life_line.get()).run();
 }
 
 }  // namespace

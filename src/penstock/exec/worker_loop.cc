@@ -36,8 +36,8 @@ base::Error cannot_leave(const flow::Plan& plan, const TaskHead& head, std::size
 
 }  // namespace
 
-WorkerLoop::WorkerLoop(Link* link, std::shared_ptr<const flow::Plan> plan, std::int32_t worker,
-                       int bell, int life_line)
+WorkerLoop::WorkerLoop(Link* link, const std::shared_ptr<const flow::Plan>& plan,
+                       std::int32_t worker, int bell, int life_line)
     : link_(link),
       worker_(worker),
       bell_(bell),

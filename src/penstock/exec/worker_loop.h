@@ -18,8 +18,8 @@ namespace penstock::exec {
 class WorkerLoop final : public core::LogSink {
  public:
   /// `bell` is what this side sleeps on, `life_line` ends when the run's process does.
-  WorkerLoop(Link* link, std::shared_ptr<const flow::Plan> plan, std::int32_t worker, int bell,
-             int life_line);
+  WorkerLoop(Link* link, const std::shared_ptr<const flow::Plan>& plan, std::int32_t worker,
+             int bell, int life_line);
 
   /// Until the run says stop. An error: the run's process is gone or not to be believed.
   base::Status run();
