@@ -1,7 +1,7 @@
 # Joins page/ into page.cc. Usage: cmake -DSOURCE=<this folder> -DOUTPUT=<page.cc> -P make_page.cmake
 set(text "")
-foreach(part head.html style.css body.html base.js graph.js timeline.js tables.js plots.js map.js
-        main.js)
+foreach(part head.html style.css body.html base.js records.js graph.js timeline.js tables.js plots.js
+        map.js results.js details.js main.js)
   file(READ "${SOURCE}/page/${part}" content)
   string(APPEND text "${content}")
 endforeach()

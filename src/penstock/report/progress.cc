@@ -18,6 +18,7 @@ constexpr std::string_view kBold = "\x1b[1m", kDim = "\x1b[2m", kGreen = "\x1b[3
                            kRed = "\x1b[31m", kReset = "\x1b[0m";
 constexpr std::size_t kMaxIdWidth = 28;
 constexpr double kRateMemoryS = 2.0;
+constexpr double kBusyPerS = 0.05;  // a node that ran this often lately counts as at work
 
 double to_s(std::int64_t ns) {
   return static_cast<double>(ns) * 1e-9;
@@ -41,8 +42,10 @@ std::string cut(std::string text, std::size_t width) {
 }  // namespace
 
 std::string duration_text(double seconds) {
-  if (seconds < 1) {
-    return fmt::format("{:.0f} ms", seconds * 1e3);
+  if (seconds < 0.9995) {
+    return seconds < 0.9995e-6   ? fmt::format("{:.0f} ns", seconds * 1e9)
+           : seconds < 0.9995e-3 ? fmt::format("{:.0f} us", seconds * 1e6)
+                                 : fmt::format("{:.0f} ms", seconds * 1e3);
   }
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
   return whole < 60     ? fmt::format("{} s", whole)
@@ -149,13 +152,14 @@ std::string Progress::node_line(const NodeRow& row, const flow::NodeMetrics& nod
   const bool has_total = options_.total_epochs.has_value() && at.region == 0;
   const std::string count = has_total ? fmt::format("{}/{}", node.runs, *options_.total_epochs)
                                       : fmt::format("{}", node.runs);
+  const bool is_busy = node.running > 0 || row.rate_per_s > kBusyPerS;
   const std::string_view state = node.failed > 0                ? "failed"
-                                 : node.running > 0             ? "running"
+                                 : is_busy                      ? "running"
                                  : node.runs + node.skipped > 0 ? "done"
                                                                 : "waits";
   std::string line =
       fmt::format("  {:<{}}  {:<7} {:>11}", cut(at.id, id_width), id_width, state, count);
-  if (row.rate_per_s > 0.05) {
+  if (row.rate_per_s > kBusyPerS) {
     line += fmt::format("  {:>8}", rate_text(row.rate_per_s));
   } else {
     line += fmt::format("  {:>8}", "");
@@ -189,7 +193,7 @@ void Progress::draw(const flow::RunMetrics& metrics, std::int64_t now) {
   }
   const auto is_busy = [&](const NodeRow* row) {
     return metrics.nodes()[static_cast<std::size_t>(row->node)].running > 0 ||
-           row->rate_per_s > 0.05;
+           row->rate_per_s > kBusyPerS;
   };
   if (shown.size() > room) {
     std::stable_partition(shown.begin(), shown.end(), is_busy);

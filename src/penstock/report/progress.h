@@ -75,7 +75,7 @@ class Progress : public flow::Observer {
   int num_drawn_ = 0;  ///< lines on the terminal that are ours
 };
 
-/// "450 ms", "12 s", "3 min 5 s", "2 h 14 min".
+/// "112 ns", "450 ms", "12 s", "3 min 5 s", "2 h 14 min".
 std::string duration_text(double seconds);
 
 }  // namespace penstock::report

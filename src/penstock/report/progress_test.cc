@@ -111,7 +111,10 @@ TEST(UseColorTest, ObeysTheOptionThenTheEnvironmentThenTheTerminal) {
 }
 
 TEST(DurationTextTest, UsesTheUnitsPeopleRead) {
+  EXPECT_EQ(duration_text(112e-9), "112 ns");
+  EXPECT_EQ(duration_text(5e-6), "5 us");
   EXPECT_EQ(duration_text(0.05), "50 ms");
+  EXPECT_EQ(duration_text(0.9996), "1 s");
   EXPECT_EQ(duration_text(59.4), "59 s");
   EXPECT_EQ(duration_text(185), "3 min 5 s");
   EXPECT_EQ(duration_text(8040), "2 h 14 min");

@@ -54,7 +54,7 @@ void TimelineLog::add(const flow::NodeRun& run) {
   Lane& lane = lanes_[lane_index];
   const std::int64_t votes = std::max<std::int64_t>(run.duration_ns, 1);
   ++lane.count;
-  lane.busy_us += duration_us;
+  lane.busy_ns += run.duration_ns;
   if (lane.candidate == run.node) {
     lane.votes += votes;
   } else if (lane.votes >= votes) {
@@ -83,7 +83,8 @@ void TimelineLog::close_slice() {
     if (lane.count > 0) {
       fmt::format_to(std::back_inserter(slices_), "{}[{},{},{},{},{},{}]",
                      slices_.empty() ? "" : ",", i, slice_start_us_,
-                     slice_start_us_ + slice_width_us_, lane.busy_us, lane.count, lane.candidate);
+                     slice_start_us_ + slice_width_us_, lane.busy_ns / 1000, lane.count,
+                     lane.candidate);
     }
   }
   lanes_.clear();

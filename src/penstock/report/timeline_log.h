@@ -38,7 +38,7 @@ class TimelineLog {
 
  private:
   struct Lane {
-    std::int64_t busy_us = 0, count = 0;
+    std::int64_t busy_ns = 0, count = 0;
     // Weighted majority vote (Boyer and Moore 1981): right when one node takes over half the time.
     std::int32_t candidate = 0;
     std::int64_t votes = 0;
