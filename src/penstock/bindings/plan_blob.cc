@@ -71,7 +71,8 @@ base::Result<std::shared_ptr<const flow::Plan>> compile_plan_blob(std::string_vi
     return base::fail(take_python_error().with_id("PS0505"));
   }
   Py_DECREF(done);
-  auto plan = flow::Plan::compile(*spec, resolvers(), *blob.find("inputs"));
+  auto plan = flow::Plan::compile(
+      std::make_shared<const flow::Spec>(std::move(*spec)), resolvers(), *blob.find("inputs"));
   if (!plan.has_value()) {
     return base::fail(flow::to_error(plan.error()));
   }

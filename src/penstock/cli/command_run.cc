@@ -150,6 +150,12 @@ void add_changes(const Watchers& watchers) {
   watchers.page->add_changes(changes);
 }
 
+/// Two decimals while they mean something.
+std::string elapsed_text(double seconds) {
+  return seconds >= 1 && seconds < 60 ? fmt::format("{:.2f} s", seconds)
+                                      : report::duration_text(seconds);
+}
+
 int print_outcome(const RunCommand& command, const base::Status& status, const Watchers& watchers,
                   const flow::RunSummary& summary, Session& session) {
   Terminal& terminal = session.terminal;
@@ -159,7 +165,7 @@ int print_outcome(const RunCommand& command, const base::Status& status, const W
   if (!status.has_value()) {
     const bool cancelled = status.error().code() == base::ErrorCode::kCancelled;
     if (cancelled) {
-      terminal.note(fmt::format("interrupted after {}", report::duration_text(summary.elapsed_s)));
+      terminal.note(fmt::format("interrupted after {}", elapsed_text(summary.elapsed_s)));
     } else {
       terminal.error(status.error());
     }
@@ -175,7 +181,7 @@ int print_outcome(const RunCommand& command, const base::Status& status, const W
     terminal.note(fmt::format("ok: {} epoch{}, {} result{} in {} ({})", summary.epochs,
                               summary.epochs == 1 ? "" : "s", summary.results,
                               summary.results == 1 ? "" : "s",
-                              report::duration_text(summary.elapsed_s), command.executor.runner));
+                              elapsed_text(summary.elapsed_s), command.executor.runner));
     if (watchers.history != nullptr && !watchers.history->last_cid().empty()) {
       terminal.note(fmt::format("cid: {}", watchers.history->last_cid()));
     }

@@ -127,6 +127,10 @@ class Plan {
   /// parameter (with the nearest name), duplicate slot, cycle (named in order), cross-map
   /// dependency, wrong arity, more than one return.
   static std::expected<std::shared_ptr<const Plan>, Diagnostics> compile(
+      std::shared_ptr<const Spec> spec, std::span<const Resolver* const> resolvers,
+      const core::Value& tube_inputs = {});
+  /// The same for a copy of `spec`.
+  static std::expected<std::shared_ptr<const Plan>, Diagnostics> compile(
       const Spec& spec, std::span<const Resolver* const> resolvers,
       const core::Value& tube_inputs = {});
 

@@ -47,9 +47,12 @@ struct Draft {
 
 class PlanBuilder {
  public:
-  PlanBuilder(const Spec& spec, std::span<const Resolver* const> resolvers,
+  PlanBuilder(std::shared_ptr<const Spec> spec, std::span<const Resolver* const> resolvers,
               const core::Value& tube_inputs)
-      : spec_(spec), resolvers_(resolvers), tube_inputs_(tube_inputs) {}
+      : owned_spec_(std::move(spec)),
+        spec_(*owned_spec_),
+        resolvers_(resolvers),
+        tube_inputs_(tube_inputs) {}
 
   std::expected<std::shared_ptr<const Plan>, Diagnostics> build();
 
@@ -90,6 +93,7 @@ class PlanBuilder {
   void lay_out_consumers();
   void hash_nodes();
 
+  const std::shared_ptr<const Spec> owned_spec_;
   const Spec& spec_;
   std::span<const Resolver* const> resolvers_;
   const core::Value& tube_inputs_;

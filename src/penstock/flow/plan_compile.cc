@@ -48,8 +48,14 @@ std::vector<std::string> RegistryResolver::known_names() const {
 }
 
 std::expected<std::shared_ptr<const Plan>, Diagnostics> Plan::compile(
+    std::shared_ptr<const Spec> spec, std::span<const Resolver* const> resolvers,
+    const core::Value& tube_inputs) {
+  return PlanBuilder(std::move(spec), resolvers, tube_inputs).build();
+}
+
+std::expected<std::shared_ptr<const Plan>, Diagnostics> Plan::compile(
     const Spec& spec, std::span<const Resolver* const> resolvers, const core::Value& tube_inputs) {
-  return PlanBuilder(spec, resolvers, tube_inputs).build();
+  return compile(std::make_shared<const Spec>(spec), resolvers, tube_inputs);
 }
 
 std::int32_t Plan::find_node(std::string_view id) const {
@@ -77,7 +83,7 @@ void PlanBuilder::report(Mark mark, const base::Error& error, std::string_view f
 
 std::expected<std::shared_ptr<const Plan>, Diagnostics> PlanBuilder::build() {
   plan_ = std::shared_ptr<Plan>(new Plan());
-  plan_->spec_ = std::make_shared<const Spec>(spec_);
+  plan_->spec_ = owned_spec_;
   collect_inputs();
   collect_nodes();
   wire_edges();
