@@ -40,6 +40,8 @@ def run(
     seed: int = 0,
     max_workers: int | None = None,
     task_timeout: float = 300,
+    report: str | os.PathLike | None = None,
+    history: bool = True,
 ) -> Run:
     """Run a tube and collect its results.
 
@@ -57,6 +59,11 @@ def run(
         Threads or processes; None: one per core.
     task_timeout : float
         Seconds a task may take in a worker process.
+    report : path, optional
+        Write a page about the run there, while it runs.
+    history : bool
+        Record the run and its results for ``penstock history`` and ``penstock show``; the environment
+        variable ``PENSTOCK_NO_HISTORY`` turns it off. Runner objects record nothing.
 
     Raises
     ------
@@ -79,7 +86,12 @@ def run(
         options["task_timeout"] = task_timeout
     if n is None and not tube._plan.has_source:
         n = 1
-    with RUNNERS[runner](tube, **options) as active:
+    active = RUNNERS[runner](tube, **options)
+    if history and "PENSTOCK_NO_HISTORY" not in os.environ:
+        active._runner.add_history(inputs)
+    if report is not None:
+        active._runner.add_report(os.fspath(report), inputs)
+    with active:
         results = active.run(n, **process_inputs)
         metrics = active.metrics
     result = results[-1] if results else None

@@ -217,7 +217,7 @@ class Oracle:
         dead = [edge for edge in feeding if self.is_dead(self.nodes[edge.source])]
         if any(edge.required for edge in dead):
             return True
-        return node.kind == "return" and bool(node.edges) and len(dead) == len(node.edges)
+        return bool(dead) and len(dead) == len(feeding)
 
 
 def shape(node, found):

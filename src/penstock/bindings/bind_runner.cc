@@ -10,9 +10,11 @@
 #include "penstock/bindings/py_host.h"
 #include "penstock/bindings/py_value.h"
 #include "penstock/core/identity.h"
+#include "penstock/flow/history.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/runner.h"
 #include "penstock/flow/spec_yaml.h"
+#include "penstock/report/html_report.h"
 
 namespace penstock::bindings {
 namespace {
@@ -93,7 +95,8 @@ PyPlan load_plan(const std::string& source, bool is_path, const nb::dict& inputs
   }
   PyPlan out;
   out.tube_inputs = native_inputs_from(inputs);
-  auto plan = flow::Plan::compile(*spec, resolvers(), out.tube_inputs);
+  auto plan = flow::Plan::compile(
+      std::make_shared<const flow::Spec>(std::move(*spec)), resolvers(), out.tube_inputs);
   if (!plan.has_value()) {
     throw_diagnostics(plan.error());
   }
@@ -203,6 +206,19 @@ class PyRunner {
     runner_->add_observer(std::make_shared<CallbackObserver>(std::move(callback)));
   }
 
+  /// Records the run in the user's history, with its results.
+  void add_history(const nb::dict& inputs) {
+    auto history = std::make_shared<flow::HistoryObserver>(flow::user_data_folder());
+    history->set_inputs(native_inputs_from(inputs).as_map());
+    runner_->add_observer(std::move(history));
+  }
+
+  /// Writes a page about the run while it runs.
+  void add_report(const std::string& path, const nb::dict& inputs) {
+    runner_->add_observer(value_or_throw(report::HtmlReport::create(
+        {.path = path, .name = {}, .command = {}, .inputs = native_inputs_from(inputs).as_map()})));
+  }
+
   nb::dict metrics() const {
     const flow::RunMetrics& metrics = runner_->metrics();
     const flow::RunSummary summary = runner_->summary();
@@ -295,6 +311,8 @@ void bind_runner(nb::module_& m) {
       .def("process", &PyRunner::process)
       .def("run", &PyRunner::run, nb::arg("num_epochs").none(), nb::arg("inputs"), nb::arg("sink"))
       .def("add_callback", &PyRunner::add_callback)
+      .def("add_history", &PyRunner::add_history, nb::arg("inputs"))
+      .def("add_report", &PyRunner::add_report, nb::arg("path"), nb::arg("inputs"))
       .def("metrics", &PyRunner::metrics);
 }
 

@@ -203,16 +203,18 @@ void Scheduler::update_finished() {
         continue;
       }
       bool is_dead = !node.enabled || exhausted_[i];
-      bool all_dead = node.num_edges > 0;
+      bool any_dead = false, any_alive = false;
       for (const InEdge& edge : plan_.in_edges(node)) {
         if (edge.signal == kNone) {
           continue;
         }
-        const bool from_dead = dead[static_cast<std::size_t>(plan_.producer(edge.signal))];
+        const std::int32_t producer = plan_.producer(edge.signal);
+        const bool from_dead = dead[static_cast<std::size_t>(producer)];
         is_dead |= from_dead && edge.required;
-        all_dead &= from_dead;
+        any_dead |= from_dead;
+        any_alive |= !from_dead && producer != Plan::kInputNode;
       }
-      is_dead |= node.kind == NodeKind::kReturn && all_dead;
+      is_dead |= any_dead && !any_alive;
       if (is_dead) {
         dead[i] = changed = true;
       }
