@@ -54,6 +54,15 @@ std::string_view kind_name(flow::NodeKind kind) {
   return "operator";
 }
 
+// The tube's file as seen from here: a page that is handed on should not name private folders.
+std::string shown_path(const std::string& file) {
+  std::error_code error;
+  const auto here = std::filesystem::current_path(error);
+  const auto relative = std::filesystem::path(file).lexically_relative(here);
+  const bool is_below = !error && !relative.empty() && *relative.begin() != "..";
+  return is_below && std::filesystem::path(file).is_absolute() ? relative.string() : file;
+}
+
 std::string pipeline_name(const ReportOptions& options, const flow::Spec& spec) {
   if (!options.name.empty()) {
     return options.name;
@@ -232,7 +241,7 @@ void HtmlReport::on_start(const flow::Plan& plan, const flow::RunInfo& info) {
   out.key("name")
       .text(pipeline_name(options_, plan.spec()))
       .text_field("description", plan.spec().description);
-  out.text_field("file", plan.spec().file).text_field("command", options_.command);
+  out.text_field("file", shown_path(plan.spec().file)).text_field("command", options_.command);
   out.key("started_at")
       .text(iso_time(info.started_unix_us))
       .key("penstock")

@@ -1,4 +1,7 @@
 // Head of the page, errors, and results with their plots.
+// Text with `code` in backticks.
+const withCode = (text) => text.split("`").map((part, i) => (i % 2 ? el("code", {}, part) : part));
+
 function drawHead(state) {
   const { run, summary } = state,
     started = new Date(run.started_at),
@@ -18,7 +21,7 @@ function drawHead(state) {
     el("h1", {}, run.name || "pipeline"),
     el("span", { class: "pill " + status, id: "status" }, text),
     run.file ? el("code", { class: "mute" }, run.file) : null,
-    run.description ? el("div", { class: "desc" }, run.description) : null,
+    run.description ? el("div", { class: "desc" }, withCode(run.description)) : null,
   ]);
   if (!summary)
     document
