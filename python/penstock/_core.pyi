@@ -1,0 +1,109 @@
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import numpy
+from numpy.typing import NDArray
+
+
+def set_no_event(arg: object, /) -> None: ...
+
+def cli_main(args: Sequence[str]) -> int: ...
+
+def encode(value, /, blocks=None):
+    """
+    Canonical DAG-CBOR bytes of a value.
+
+    Buffers longer than 65536 bytes are linked, not contained: their raw blocks are stored as
+    blocks[cid] = bytes where `blocks` is a mutable mapping. The same value always gives the same
+    bytes, whatever the order of its map keys.
+    """
+
+def decode(data, /, blocks=None):
+    """
+    The value of canonical DAG-CBOR bytes; DataLossError for anything else.
+
+    `blocks` maps the CID of a linked raw block to its bytes; each block is verified.
+    """
+
+def digest(value, /):
+    """
+    BLAKE3-256 of the value's canonical encoding, as 64 hexadecimal digits.
+    """
+
+def cid(value, /):
+    """Content address of the value: CIDv1, dag-cbor, blake3, in base32."""
+
+def register_codec(type, name, to_payload, from_payload, /):
+    """
+    Let values of exactly `type` be encoded, under `name`.
+
+    to_payload(object) gives what is written (any encodable value); from_payload(payload) gives
+    the object back.
+    """
+
+def encode_by_value(value, /):
+    """As encode(), by way of a native value."""
+
+def decode_by_value(data, /):
+    """As decode(), by way of a native value."""
+
+def through_value(value, /):
+    """The value after becoming native and coming back."""
+
+def log_line(line: str) -> bool:
+    """
+    Add a line to the log of the node this thread is running; False outside a node.
+    """
+
+class Plan:
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def inputs(self) -> list: ...
+
+    @property
+    def nodes(self) -> list: ...
+
+    @property
+    def has_return(self) -> bool: ...
+
+    @property
+    def has_source(self) -> bool: ...
+
+    @property
+    def noob_id(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    def to_yaml(self) -> str: ...
+
+def load_plan(source: str, is_path: bool, inputs: dict, name: str) -> Plan: ...
+
+def check_runner(arg: str, /) -> None: ...
+
+class Runner:
+    def __init__(self, plan: Plan, runner: str, workers: int, task_timeout_s: float, seed: int, shuffle: int | None, max_epochs_in_flight: int) -> None: ...
+
+    def init(self) -> None: ...
+
+    def deinit(self) -> None: ...
+
+    def process(self, arg: dict, /) -> tuple: ...
+
+    def run(self, num_epochs: int | None, inputs: dict, sink: Callable) -> None: ...
+
+    def add_callback(self, arg: Callable, /) -> None: ...
+
+    def add_history(self, inputs: dict) -> None: ...
+
+    def add_report(self, path: str, inputs: dict) -> None: ...
+
+    def metrics(self) -> dict: ...
+
+def run_worker(control_fd: int) -> int: ...
+
+def share_numpy_memory() -> None: ...
+
+def shared_bytes(size_bytes: int) -> Annotated[NDArray[numpy.uint8], dict(shape=(None,))]: ...
