@@ -46,6 +46,8 @@ base::Result<std::shared_ptr<const core::Table>> filter_table(
   PENSTOCK_ASSIGN_OR_RETURN(auto scan, ScanTable::create("penstock file", {table}));
   SqlCall call{.query = fmt::format("SELECT \"{}\" FROM penstock_scan(0, true) WHERE (\n{}\n)",
                                     kRowNumberColumn, request.filter),
+               .subject = "filter",
+               .lines_before = 1,
                .tables = {std::move(scan)},
                .parameters = request.parameters,
                .mode = SqlMode::kSerial,
@@ -144,10 +146,7 @@ base::Result<std::vector<RowRange>> select_ranges(const SqlCall& call) {
     }
     return {};
   };
-  auto status = run_sql(call, collect);
-  if (!status.has_value()) {
-    return fail(status.error().with_context("filter"));
-  }
+  PENSTOCK_RETURN_IF_ERROR(run_sql(call, collect));
   return ranges;
 }
 

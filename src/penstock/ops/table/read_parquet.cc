@@ -31,6 +31,8 @@ base::Result<std::vector<RowRange>> filter_rows(const ReadRequest& request) {
   SqlCall call{.query = fmt::format("SELECT file_row_number FROM read_parquet($\"penstock path\", "
                                     "file_row_number = true) WHERE (\n{}\n)",
                                     request.filter),
+               .subject = "filter",
+               .lines_before = 1,
                .tables = {},
                .parameters = request.parameters,
                .mode = SqlMode::kFiles,

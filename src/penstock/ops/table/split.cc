@@ -35,7 +35,12 @@ class SplitOperator : public core::Operator {
 
   base::Result<core::Step> call(core::Call& call) const override {
     std::shared_ptr<const core::Table> table;
-    SqlCall sql{.query = {}, .tables = {}, .parameters = {}, .context = call.context};
+    SqlCall sql{.query = {},
+                .subject = "expression 'by'",
+                .lines_before = 1,
+                .tables = {},
+                .parameters = {},
+                .context = call.context};
     for (std::size_t i = 0; i < call.inputs.size(); ++i) {
       const Value& value = *call.inputs[i];
       if (names_[i] != "table") {
@@ -77,7 +82,7 @@ class SplitOperator : public core::Operator {
         "GROUP BY key ORDER BY key NULLS LAST",
         kRowNumberColumn, by_);
     sql.mode = SqlMode::kParallel;  // extrema and counts, sorted by a key without ties
-    PENSTOCK_ASSIGN_OR_RETURN(const auto groups, run(sql));
+    PENSTOCK_ASSIGN_OR_RETURN(const auto groups, run_sql_table(sql));
     PENSTOCK_ASSIGN_OR_RETURN(const Value rows, to_rows(*groups));
     std::vector<Value> keys;
     std::vector<Group> out;
@@ -98,7 +103,7 @@ class SplitOperator : public core::Operator {
         "ORDER BY key NULLS LAST, row",
         kRowNumberColumn, by_);
     sql.mode = SqlMode::kParallel;
-    PENSTOCK_ASSIGN_OR_RETURN(const auto order, run(sql));
+    PENSTOCK_ASSIGN_OR_RETURN(const auto order, run_sql_table(sql));
     PENSTOCK_ASSIGN_OR_RETURN(const auto order_table, to_arrow(order));
     PENSTOCK_ARROW_ASSIGN(const auto flat, order_table->CombineChunks(), "table.split");
     std::vector<Value> parts;
@@ -114,14 +119,6 @@ class SplitOperator : public core::Operator {
       at += group.count;
     }
     return parts;
-  }
-
-  static base::Result<std::shared_ptr<const core::Table>> run(const SqlCall& sql) {
-    auto table = run_sql_table(sql);
-    if (!table.has_value()) {
-      return fail(table.error().with_context("by"));
-    }
-    return table;
   }
 
   std::string by_;

@@ -21,7 +21,7 @@ using base::ErrorCode;
 using base::fail;
 
 /// An error in DuckDB's words. `text` begins with the kind of error ("Binder Error: ...").
-base::Error to_error(std::string_view text) {
+base::Error to_error(std::string_view text, const SqlCall& call) {
   static constexpr std::pair<std::string_view, ErrorCode> kKinds[] = {
       {"INTERRUPT", ErrorCode::kCancelled},  {"Out of Memory", ErrorCode::kResourceExhausted},
       {"IO Error", ErrorCode::kUnavailable}, {"Not implemented", ErrorCode::kUnimplemented},
@@ -46,7 +46,7 @@ base::Error to_error(std::string_view text) {
       message.erase(begin, end == message.npos ? message.npos : end - begin);
     }
   }
-  base::Error error(code, "SQL: " + one_line(message));
+  base::Error error(code, "SQL: " + one_line(message, call.subject, call.lines_before));
   const bool is_system = nearest.starts_with("pg_") || nearest.starts_with("duckdb_") ||
                          nearest.starts_with("sqlite_") || nearest.starts_with("pragma_");
   return nearest.empty() || is_system ? error
@@ -194,7 +194,7 @@ base::Status prepare(const SqlCall& call, Statement& statement) {
   if (count != 1) {
     const char* why = duckdb_extract_statements_error(statement.extracted);
     if (count == 0 && why != nullptr && *why != '\0') {
-      return fail(to_error(why));
+      return fail(to_error(why, call));
     }
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("SQL: seen {} statements, wanted one SELECT", count));
@@ -202,7 +202,7 @@ base::Status prepare(const SqlCall& call, Statement& statement) {
   if (duckdb_prepare_extracted_statement(statement.connection, statement.extracted, 0,
                                          &statement.prepared) != DuckDBSuccess) {
     const char* why = duckdb_prepare_error(statement.prepared);
-    return fail(to_error(why != nullptr ? why : "DuckDB gave no reason"));
+    return fail(to_error(why != nullptr ? why : "DuckDB gave no reason", call));
   }
   if (duckdb_prepared_statement_type(statement.prepared) != DUCKDB_STATEMENT_TYPE_SELECT) {
     return fail(ErrorCode::kInvalidArgument, "SQL: wanted a SELECT, seen another statement");
@@ -264,7 +264,7 @@ class StopCheck {
 /// cancellation between them.
 base::Status execute(const SqlCall& call, Statement& statement) {
   if (duckdb_pending_prepared(statement.prepared, &statement.pending) != DuckDBSuccess) {
-    return fail(to_error(duckdb_pending_error(statement.pending)));
+    return fail(to_error(duckdb_pending_error(statement.pending), call));
   }
   StopCheck stop(call.context);
   base::Status stopped;
@@ -280,7 +280,7 @@ base::Status execute(const SqlCall& call, Statement& statement) {
       return stopped;  // the query ends with the statement, whether or not it noticed
     }
     if (state == DUCKDB_PENDING_ERROR) {
-      return fail(to_error(duckdb_pending_error(statement.pending)));
+      return fail(to_error(duckdb_pending_error(statement.pending), call));
     }
     if (duckdb_pending_execution_is_finished(state)) {
       break;
@@ -293,7 +293,7 @@ base::Status execute(const SqlCall& call, Statement& statement) {
   statement.has_result = true;
   if (duckdb_execute_pending(statement.pending, &statement.result) != DuckDBSuccess) {
     const char* why = duckdb_result_error(&statement.result);
-    return fail(to_error(why != nullptr ? why : "DuckDB gave no reason"));
+    return fail(to_error(why != nullptr ? why : "DuckDB gave no reason", call));
   }
   return {};
 }

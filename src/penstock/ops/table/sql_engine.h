@@ -27,6 +27,8 @@ enum class SqlMode : std::uint8_t { kSerial, kParallel, kFiles };
 /// A query and all it may see.
 struct SqlCall {
   std::string query;
+  std::string subject = "query";  ///< what the user's part of it is called in errors
+  int lines_before = 0;           ///< lines of ours before the user's part
   std::vector<std::shared_ptr<const ScanTable>> tables;
   std::vector<std::pair<std::string, core::Value>> parameters;  ///< bound as $name
   SqlMode mode = SqlMode::kSerial;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -141,7 +142,7 @@ SqlWords scan_words(std::string_view query) {
   return Reader(query).read();
 }
 
-std::string one_line(std::string_view message) {
+std::string one_line(std::string_view message, std::string_view subject, int lines_before) {
   // "Kind Error: what\nmore\n\nLINE 2: excerpt\n            ^"
   const std::size_t line_at = message.find("\nLINE ");
   std::string what;
@@ -160,17 +161,20 @@ std::string one_line(std::string_view message) {
   }
   const std::string_view excerpt = place.substr(0, end);
   const std::size_t column = caret - end - 1;
-  const std::string_view number = place.substr(5, colon - 5);
+  int number = 0;
+  const std::string_view digits = place.substr(5, colon - 5);
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  number -= lines_before;
   if (column < colon + 2 || column > excerpt.size()) {
-    return fmt::format("{} (line {} of the query)", what, number);
+    return fmt::format("{} (line {} of the {})", what, number, subject);
   }
   const std::string_view rest = trim(excerpt.substr(column)).substr(0, 40);
   // DuckDB cuts long lines at the front; a column is only known when it did not.
   if (excerpt.substr(colon + 2).starts_with("...")) {
-    return fmt::format("{} (line {} of the query, at '{}')", what, number, rest);
+    return fmt::format("{} (line {} of the {}, at '{}')", what, number, subject, rest);
   }
-  return fmt::format("{} (line {}, column {} of the query, at '{}')", what, number,
-                     column - colon - 1, rest);
+  return fmt::format("{} (line {}, column {} of the {}, at '{}')", what, number, column - colon - 1,
+                     subject, rest);
 }
 
 std::string suggestion(std::string_view message) {

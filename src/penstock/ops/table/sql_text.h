@@ -18,8 +18,10 @@ SqlWords scan_words(std::string_view query);
 
 std::string to_lower(std::string_view text);
 
-/// DuckDB's message of several lines as one: what, and where in the query.
-std::string one_line(std::string_view message);
+/// DuckDB's message of several lines as one: what, and where in the user's text. `subject` is what
+/// that text is ("query"), `lines_before` how many lines of ours stand before it.
+std::string one_line(std::string_view message, std::string_view subject = "query",
+                     int lines_before = 0);
 
 /// The quoted word in "Did you mean ..." or the first candidate DuckDB offers; empty if none.
 std::string suggestion(std::string_view message);

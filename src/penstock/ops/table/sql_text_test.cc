@@ -44,6 +44,8 @@ TEST(SqlTextTest, OneLineKeepsThePlace) {
   EXPECT_EQ(one_line("Error: a\n\nLINE 3: ...cut here x\n                 ^"),
             "Error: a (line 3 of the query, at 're x')");
   EXPECT_EQ(one_line("Error: a\n\nLINE 1: broken"), "Error: a");
+  EXPECT_EQ(one_line("Error: a\n\nLINE 2: x > 1\n        ^", "filter", 1),
+            "Error: a (line 1, column 1 of the filter, at 'x > 1')");
 }
 
 TEST(SqlTextTest, SuggestionIsTheFirstOffered) {
