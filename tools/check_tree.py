@@ -143,13 +143,14 @@ def check_listed(files: dict[str, str]):
 def check_tested(files: dict[str, str]):
     """A source is tested when a test reaches it: through includes, and from a header to its sources.
 
-    Sources of header x.h are x.cc, and those without a header of their own name that include x.h
-    before any other of ours, as an implementation file does.
+    Sources of header x.h are x.cc and, of those without a header of their own name, x_*.cc and the
+    ones that include x.h before any other of ours, as an implementation file does.
     """
     owners: dict[str, set[str]] = {}
     for path in files:
         if room_of(path) and path.endswith(".cc") and not path.endswith("_test.cc"):
-            owners.setdefault(header_of(path, files), set()).add(path)
+            for header in headers_of(path, files):
+                owners.setdefault(header, set()).add(path)
     tests = [p for p in files if p.endswith("_test.cc")]
     seen = set(tests)
     queue = list(tests)
@@ -171,10 +172,16 @@ def check_tested(files: dict[str, str]):
             yield "untested", path, "no test reaches it: no x_test.cc, and no test includes its header"
 
 
-def header_of(path: str, files: dict[str, str]) -> str:
+def headers_of(path: str, files: dict[str, str]) -> set[str]:
     own = path.removesuffix(".cc") + ".h"
-    first = next((i for i in INCLUDE.findall(files[path]) if i.startswith("penstock/")), None)
-    return own if own in files or first is None else f"src/{first}"
+    if own in files:
+        return {own}
+    headers = {f"src/{name}" for name in [i for i in INCLUDE.findall(files[path]) if i.startswith("penstock/")][:1]}
+    stem = path.removesuffix(".cc")
+    while "_" in PurePosixPath(stem).name:
+        stem = stem.rpartition("_")[0]
+        headers |= {f"{stem}.h"} & files.keys()
+    return headers
 
 
 # One violation of each rule: the files to add to CLEAN and the rule that must fire, alone.

@@ -301,7 +301,8 @@ nodes:
     type: pkg.f
     depends: [x.y, s: t.u]
     params: {a: "line\nnext\n", b: " lead", c: "#", d: 1.0, e: .inf, f: 99999999999999999999,
-             g: "\t\x1b\u2028", h: {}, i: [], j: "12", "k: k": null, l: "a\n\n", m: "", n: 'é'}
+             g: "\t\x1b\u2028", h: {}, i: [], j: "12", "k: k": null, l: "a\n\n", m: "", n: ')"
+                     "\xc3\xa9" R"('}
     enabled: no
     retry: {attempts: 3}
     where: gpu
