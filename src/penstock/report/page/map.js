@@ -73,19 +73,23 @@ PLOTS.map = (card, plot) => {
   };
   const button = (text, label, act) =>
     el("button", { class: "btn", type: "button", "aria-label": label, onclick: act }, text);
-  card.querySelector(".bar").append(
-    el("span", { class: "gap" }),
-    button("+", "zoom in", () => zoom(0.6)),
-    button("\u2212", "zoom out", () => zoom(1 / 0.6)),
-    button("home", "first view", () => {
-      view = { ...home };
-      draw(holder.clientWidth);
-    }),
-    button("all points", "show all points", () => {
-      view = { ...everything };
-      draw(holder.clientWidth);
-    }),
-  );
+  const show = (wanted) => () => {
+    view = { ...wanted };
+    draw(holder.clientWidth);
+  };
+  card
+    .querySelector(".bar")
+    .append(
+      el("span", { class: "gap" }),
+      el(
+        "span",
+        { class: "tools" },
+        button("+", "zoom in", () => zoom(0.6)),
+        button("\u2212", "zoom out", () => zoom(1 / 0.6)),
+        button("home", "first view", show(home)),
+        button("all points", "show all points", show(everything)),
+      ),
+    );
   card.append(holder, strip);
   let only = -1;
 
@@ -197,17 +201,19 @@ PLOTS.map = (card, plot) => {
             (isNum(plot.shown_share) ? " (" + fixed(100 * plot.shown_share, 0) + " % of the weight)" : ""),
         ),
       );
+    if (arcs.from.length)
     pieces.push(
       el(
         "span",
         { class: "mute" },
         only >= 0
-          ? "only " + P.label[only] + "; click it again for all"
+          ? "only " + named(only) + "; click it again for all"
           : "click a point to see its routes alone",
       ),
     );
     clear(strip).append(...pieces);
   }
+  const named = (i) => (P.label ? String(P.label[i]) : "point " + i);
   const unit = (axis) => (axis && axis.unit ? " " + axis.unit : "");
   const pointTip = (i) =>
     [
@@ -219,14 +225,14 @@ PLOTS.map = (card, plot) => {
       .join("\n");
   const arcTip = (k) =>
     [
-      P.label[arcs.from[k]] + " \u2192 " + P.label[arcs.to[k]],
+      named(arcs.from[k]) + " \u2192 " + named(arcs.to[k]),
       plot.weight ? words(plot.weight.label) + " " + short(arcs.weight[k]) : "",
       plot.color && arcs.color ? words(plot.color.label) + " " + short(arcs.color[k]) + unit(plot.color) : "",
     ]
       .filter(Boolean)
       .join("\n");
   function graticule(svg, XY, width, height, seen) {
-    const step = [1, 2, 5, 10, 20, 30].find((s) => Math.min(seen.w, seen.h * 1.6) / s < 9) || 30,
+    const step = [1, 2, 5, 10, 20, 30].find((s) => Math.min(seen.w, seen.h * 1.6) / s < Math.min(9, width / 70)) || 30,
       [west, east, south, north] = project.bounds,
       path = (pts) =>
         "M" +
