@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "penstock/flow/id_index.h"
 #include "penstock/flow/plan.h"
 
 namespace penstock::flow {
@@ -99,7 +100,7 @@ class PlanBuilder {
   const core::Value& tube_inputs_;
   Diagnostics diagnostics_;
   std::vector<Draft> drafts_;
-  std::unordered_map<std::string_view, std::int32_t> index_;  ///< node id -> draft
+  IdIndex index_;  ///< node id -> draft
   std::unordered_map<std::string_view, std::int32_t> input_index_;
   std::vector<std::int32_t> topological_;  ///< drafts, producers first
   std::vector<Region> regions_;

@@ -151,7 +151,7 @@ void PlanBuilder::collect_nodes() {
   drafts_.reserve(spec_.nodes.size() + 1);
   index_.reserve(spec_.nodes.size());
   for (const NodeSpec& node : spec_.nodes) {
-    index_.emplace(node.id, static_cast<std::int32_t>(drafts_.size()));
+    index_.insert(node.id, static_cast<std::int32_t>(drafts_.size()));
     drafts_.push_back(Draft{.spec = &node});
     resolve_type(drafts_.back());
   }

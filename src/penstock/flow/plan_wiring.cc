@@ -41,8 +41,8 @@ bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency
     edge.signal = found->second;
     return true;
   }
-  const auto found = index_.find(dependency.node);
-  if (found == index_.end()) {
+  const std::int32_t found = index_.find(dependency.node);
+  if (found == IdIndex::kAbsent) {
     std::vector<std::string> names;
     for (const NodeSpec& node : spec_.nodes) {
       if (names.size() < 2000) {
@@ -55,7 +55,7 @@ bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency
            did_you_mean(dependency.node, names));
     return false;
   }
-  const Draft& producer = drafts_[static_cast<std::size_t>(found->second)];
+  const Draft& producer = drafts_[static_cast<std::size_t>(found)];
   if (producer.broken) {
     return false;  // its own problem is reported; its signals are unknown
   }
@@ -73,7 +73,7 @@ bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency
            did_you_mean(dependency.signal, producer.signals));
     return false;
   }
-  edge.producer = found->second;
+  edge.producer = found;
   edge.signal = static_cast<std::int32_t>(signal - producer.signals.begin());
   return true;
 }

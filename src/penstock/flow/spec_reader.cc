@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cmath>
 #include <functional>
@@ -13,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "penstock/core/operator.h"
+#include "penstock/flow/id_index.h"
 
 namespace penstock::flow {
 namespace {
@@ -538,25 +538,17 @@ void SpecReader::read_entry(const YamlTree& tree, std::string_view key, Mark mar
   }
 }
 
-/// Open addressing over indices: a map with an allocation per id would cost more than parsing.
 void SpecReader::refuse_duplicate_ids() {
-  constexpr std::int32_t kFree = -1;
-  const std::vector<NodeSpec>& nodes = spec_.nodes;
-  const std::size_t mask = std::bit_ceil(2 * nodes.size() + 1) - 1;
-  std::vector<std::int32_t> slots(mask + 1, kFree);
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const NodeSpec& node = nodes[i];
-    std::size_t at = std::hash<std::string_view>()(node.id) & mask;
-    while (slots[at] != kFree && nodes[static_cast<std::size_t>(slots[at])].id != node.id) {
-      at = (at + 1) & mask;
+  IdIndex ids;
+  ids.reserve(spec_.nodes.size());
+  for (std::size_t i = 0; i < spec_.nodes.size(); ++i) {
+    const NodeSpec& node = spec_.nodes[i];
+    const auto [first, is_new] = ids.insert(node.id, static_cast<std::int32_t>(i));
+    if (!is_new) {
+      problems_.add(node.mark, "PS0008", fmt::format("duplicate key '{}'", node.id),
+                    fmt::format("the other node '{}' is at line {}", node.id,
+                                spec_.nodes[static_cast<std::size_t>(first)].mark.line));
     }
-    if (slots[at] == kFree) {
-      slots[at] = static_cast<std::int32_t>(i);
-      continue;
-    }
-    problems_.add(node.mark, "PS0008", fmt::format("duplicate key '{}'", node.id),
-                  fmt::format("the other node '{}' is at line {}", node.id,
-                              nodes[static_cast<std::size_t>(slots[at])].mark.line));
   }
 }
 
