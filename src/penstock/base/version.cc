@@ -5,6 +5,8 @@ extern const char penstock_version_text[];
 
 namespace penstock::base {
 
-std::string_view version() { return penstock_version_text; }
+std::string_view version() {
+  return penstock_version_text;
+}
 
 }  // namespace penstock::base

@@ -18,8 +18,8 @@
 namespace penstock::cli {
 namespace {
 
-constexpr std::array<const char*, 9> kCommandNames{"run",    "check",  "graph",   "ops", "explain",
-                                                   "doctor", "show", "history", "completion"};
+constexpr std::array<const char*, 9> kCommandNames{
+    "run", "check", "graph", "ops", "explain", "doctor", "show", "history", "completion"};
 
 struct Parsed {
   RunCommand run;
@@ -40,7 +40,8 @@ CLI::Validator int_from(std::int64_t least) {
       [least](std::string& text) -> std::string {
         std::int64_t value = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        const bool valid = error == std::errc() && end == text.data() + text.size() && value >= least;
+        const bool valid =
+            error == std::errc() && end == text.data() + text.size() && value >= least;
         return valid ? "" : fmt::format("wants an int from {}, seen '{}'", least, text);
       },
       "", "");
@@ -63,18 +64,24 @@ void declare_run(CLI::App& app, RunCommand& run) {
   sub.add_option("-r,--runner", run.executor.runner, "Where nodes run: sync, threads or processes")
       ->type_name("NAME");
   sub.add_option("-w,--workers", run.executor.num_workers, "Threads or processes; 0 = one per core")
-      ->check(int_from(0))->type_name("N");
-  sub.add_option("-e,--epochs", run.epochs, "Epochs to run (default: until the sources end, else one)")
-      ->check(int_from(0))->type_name("N");
+      ->check(int_from(0))
+      ->type_name("N");
+  sub.add_option("-e,--epochs", run.epochs,
+                 "Epochs to run (default: until the sources end, else one)")
+      ->check(int_from(0))
+      ->type_name("N");
   sub.add_option("-i,--input", run.inputs, "Value of an input, as YAML; may be repeated")
-      ->type_name("NAME=VALUE")->allow_extra_args(false);
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
   sub.add_option("--task-timeout", run.executor.task_timeout_s,
                  "Seconds a task may take in a worker process")
-      ->check(seconds_above_zero())->type_name("SECONDS");
+      ->check(seconds_above_zero())
+      ->type_name("SECONDS");
   sub.add_option("--report", run.report, "Write a page about the run")->type_name("FILE.html");
   sub.add_flag("--json", run.json, "One JSON line per result, then one with the summary");
   sub.add_option("--seed", run.seed, "Seed of all randomness in the run")
-      ->check(int_from(0))->type_name("N");
+      ->check(int_from(0))
+      ->type_name("N");
   sub.add_flag("-q,--quiet", run.quiet, "Only results and errors");
   sub.add_flag("--no-history", run.no_history, "Do not record this run");
 }
@@ -83,15 +90,17 @@ void declare_look(CLI::App& app, Parsed& out) {
   CLI::App& check = *app.add_subcommand("check", "Report everything wrong with tube files");
   check.add_option("FILE", out.check.files, "Tube files")->required();
   check.add_flag_callback("--json", [&out] { out.check.format = "json"; }, "Problems as JSON");
-  check.add_flag_callback("--sarif", [&out] { out.check.format = "sarif"; }, "Problems as SARIF 2.1.0");
-  check.add_flag_callback("--github", [&out] { out.check.format = "github"; },
-                          "Problems as GitHub annotations");
+  check.add_flag_callback(
+      "--sarif", [&out] { out.check.format = "sarif"; }, "Problems as SARIF 2.1.0");
+  check.add_flag_callback(
+      "--github", [&out] { out.check.format = "github"; }, "Problems as GitHub annotations");
   check.add_flag("--types", out.check.types, "Import Python types instead of reading their source");
 
   CLI::App& graph = *app.add_subcommand("graph", "Draw a tube");
   graph.add_option("FILE", out.graph.file, "A tube file, or 'hello'")->required();
   graph.add_option("-f,--format", out.graph.format, "ascii, mermaid, dot or svg")
-      ->check(CLI::IsMember({"ascii", "mermaid", "dot", "svg"}))->type_name("NAME");
+      ->check(CLI::IsMember({"ascii", "mermaid", "dot", "svg"}))
+      ->type_name("NAME");
   graph.add_option("-o,--output", out.graph.output, "Write to a file")->type_name("FILE");
 
   CLI::App& ops = *app.add_subcommand("ops", "List and describe native operators");
@@ -109,7 +118,8 @@ void declare_look(CLI::App& app, Parsed& out) {
 void declare_records(CLI::App& app, Parsed& out) {
   CLI::App& history = *app.add_subcommand("history", "List the runs of the past");
   history.add_option("-n,--limit", out.history.limit, "At most so many")
-      ->check(int_from(1))->type_name("N");
+      ->check(int_from(1))
+      ->type_name("N");
   history.add_option("--file", out.history.file, "Only runs of this tube")->type_name("FILE");
   history.add_flag("--json", out.history.json, "One JSON line per run");
 
@@ -121,7 +131,8 @@ void declare_records(CLI::App& app, Parsed& out) {
   doctor.add_flag("--json", out.doctor.json, "As JSON");
 
   CLI::App& completion = *app.add_subcommand("completion", "Print a shell's completion script");
-  completion.add_option("SHELL", out.shell, "bash, zsh or fish")->required()
+  completion.add_option("SHELL", out.shell, "bash, zsh or fish")
+      ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
 }
 
@@ -168,15 +179,18 @@ int complete(const std::string& shell, Session& session) {
         "_penstock() {{\n"
         "  local word=${{COMP_WORDS[COMP_CWORD]}}\n"
         "  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"{}\" -- \"$word\"))\n"
-        "  else COMPREPLY=($(compgen -f -X '!*.y*ml' -- \"$word\") $(compgen -d -- \"$word\")); fi\n"
-        "}}\ncomplete -F _penstock penstock", words));
+        "  else COMPREPLY=($(compgen -f -X '!*.y*ml' -- \"$word\") $(compgen -d -- \"$word\")); "
+        "fi\n"
+        "}}\ncomplete -F _penstock penstock",
+        words));
   } else if (shell == "zsh") {
     session.terminal.out(fmt::format(
         "#compdef penstock\n_arguments '1:command:({})' '*:file:_files -g \"*.y(a|)ml\"'", words));
   } else {
-    session.terminal.out(fmt::format(
-        "complete -c penstock -n __fish_use_subcommand -f -a '{}'\n"
-        "complete -c penstock -n 'not __fish_use_subcommand' -F", words));
+    session.terminal.out(
+        fmt::format("complete -c penstock -n __fish_use_subcommand -f -a '{}'\n"
+                    "complete -c penstock -n 'not __fish_use_subcommand' -F",
+                    words));
   }
   return kOk;
 }
@@ -184,8 +198,8 @@ int complete(const std::string& shell, Session& session) {
 /// "unknown option '--epoch'" and the nearest one of `sub`.
 void explain_extras(CLI::App& app, std::string& message, std::string& help) {
   const std::vector<std::string> extras = app.remaining(true);
-  const auto option = std::ranges::find_if(
-      extras, [](const std::string& word) { return word.starts_with("-"); });
+  const auto option =
+      std::ranges::find_if(extras, [](const std::string& word) { return word.starts_with("-"); });
   if (option == extras.end()) {
     message = fmt::format("unexpected argument '{}'", extras.empty() ? "" : extras.front());
     return;
@@ -239,9 +253,11 @@ report::ColorMode color_of(const std::string& name) {
 }  // namespace
 
 int usage_error(Session& session, std::string message, std::string help) {
-  session.terminal.error(flow::Diagnostic{
-      .id = "PS0901", .message = std::move(message), .location = {}, .excerpt = {},
-      .help = std::move(help)});
+  session.terminal.error(flow::Diagnostic{.id = "PS0901",
+                                          .message = std::move(message),
+                                          .location = {},
+                                          .excerpt = {},
+                                          .help = std::move(help)});
   return kUsage;
 }
 
@@ -254,15 +270,17 @@ int main(std::span<const std::string> args, const CliHost& host) {
   CLI::App app("Run pipelines written once, anywhere, with one result everywhere.", "penstock");
   app.set_version_flag("--version", fmt::format("penstock {}", base::version()));
   app.add_option("--color", parsed.color, "Colours: auto, always or never")
-      ->check(CLI::IsMember({"auto", "always", "never"}))->type_name("WHEN");
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN");
   app.require_subcommand(1);
   app.fallthrough();
   app.failure_message(CLI::FailureMessage::simple);
   declare_run(app, parsed.run);
   declare_look(app, parsed);
   declare_records(app, parsed);
-  app.footer("A first tube:  penstock run hello\nExit codes: 0 ok, 1 failed, 2 usage, 3 a check did "
-             "not hold, 130 interrupted");
+  app.footer(
+      "A first tube:  penstock run hello\nExit codes: 0 ok, 1 failed, 2 usage, 3 a check did "
+      "not hold, 130 interrupted");
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them reversed
   } catch (const CLI::CallForHelp&) {

@@ -23,9 +23,9 @@ enum ExitCode : int { kOk = 0, kFailed = 1, kUsage = 2, kCheckFailed = 3, kInter
 
 /// What `run` asks for.
 struct ExecutorRequest {
-  std::string runner = "sync";    ///< "sync", "threads", "processes"
-  std::int32_t num_workers = 0;   ///< 0 = one per core
-  double task_timeout_s = 300;    ///< processes
+  std::string runner = "sync";   ///< "sync", "threads", "processes"
+  std::int32_t num_workers = 0;  ///< 0 = one per core
+  double task_timeout_s = 300;   ///< processes
 };
 
 /// Makes the executor for a plan; PS0902 for an unknown runner.
@@ -35,9 +35,9 @@ using ExecutorMaker = std::function<base::Result<std::unique_ptr<flow::Executor>
 /// The program around the command. A default one is the native executable's: no Python.
 struct CliHost {
   std::vector<const flow::Resolver*> resolvers;  ///< of the host language, after the native ones
-  bool has_python = false;       ///< true: Python nodes run here, nothing is handed over
-  std::string python_version;    ///< for `doctor`; empty without Python
-  ExecutorMaker make_executor;   ///< empty: the native executors
+  bool has_python = false;      ///< true: Python nodes run here, nothing is handed over
+  std::string python_version;   ///< for `doctor`; empty without Python
+  ExecutorMaker make_executor;  ///< empty: the native executors
 };
 
 /// Runs the command `args` (without the program's name) and returns its exit code.

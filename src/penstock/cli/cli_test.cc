@@ -71,7 +71,8 @@ TEST_F(CliTest, RunsTheBuiltInTube) {
   const Outcome outcome = run({"run", "hello", "--input", "name=you"});
   EXPECT_EQ(outcome.code, kOk) << outcome.err;
   EXPECT_EQ(outcome.out, "\"Hello, You!\"\n");
-  EXPECT_THAT(outcome.err, AllOf(StartsWith("ok: 1 epoch, 1 result in "), HasSubstr("\ncid: bafyr4i")));
+  EXPECT_THAT(outcome.err,
+              AllOf(StartsWith("ok: 1 epoch, 1 result in "), HasSubstr("\ncid: bafyr4i")));
   EXPECT_LE(num_lines(outcome.out) + num_lines(outcome.err), 5);
 }
 
@@ -154,9 +155,10 @@ TEST_F(CliTest, ReportsFormAndWiringTogether) {
 }
 
 TEST_F(CliTest, ChecksPythonTypesOnlyAsFarAsTheyAreKnown) {
-  const std::string tube = file("tube.yaml",
-                                "input: {n: {type: int}}\nnodes:\n  a: {type: pkg.f, params: {n: input.n}}\n"
-                                "  b: {type: pkg.g, depends: [x: a.some_signal]}\n");
+  const std::string tube =
+      file("tube.yaml",
+           "input: {n: {type: int}}\nnodes:\n  a: {type: pkg.f, params: {n: input.n}}\n"
+           "  b: {type: pkg.g, depends: [x: a.some_signal]}\n");
   const Outcome outcome = run({"check", tube});
   EXPECT_EQ(outcome.code, kOk) << outcome.out;
   EXPECT_THAT(outcome.err, HasSubstr("slots of 2 Python nodes"));
@@ -178,10 +180,15 @@ TEST_F(CliTest, DrawsToAFileWhole) {
 }
 
 TEST_F(CliTest, AnswersWrongUsageWithTwo) {
-  for (const std::vector<std::string>& args :
-       {std::vector<std::string>{}, {"run"}, {"runn"}, {"run", "hello", "--epochs", "-1"},
-        {"run", "hello", "--runner", "thread"}, {"graph", "hello", "--format", "png"},
-        {"explain", "PS9999"}, {"run", "hello", "--input", "name"}, {"check"}}) {
+  for (const std::vector<std::string>& args : {std::vector<std::string>{},
+                                               {"run"},
+                                               {"runn"},
+                                               {"run", "hello", "--epochs", "-1"},
+                                               {"run", "hello", "--runner", "thread"},
+                                               {"graph", "hello", "--format", "png"},
+                                               {"explain", "PS9999"},
+                                               {"run", "hello", "--input", "name"},
+                                               {"check"}}) {
     const Outcome outcome = run(args);
     EXPECT_EQ(outcome.code, kUsage) << (args.empty() ? "" : args.back());
     EXPECT_THAT(outcome.err, StartsWith("error[PS09")) << outcome.err;
@@ -211,9 +218,11 @@ TEST_F(CliTest, WritesAReport) {
 
 TEST_F(CliTest, ListsAndDescribesOperators) {
   EXPECT_THAT(run({"ops", "list"}).out, HasSubstr("hello.join"));
-  EXPECT_THAT(run({"ops", "describe", "hello.words"}).out,
-              AllOf(HasSubstr("Parameters"), HasSubstr("(default \"world\")"), HasSubstr("Example")));
-  EXPECT_THAT(run({"ops", "describe", "hello.words", "--json"}).out, HasSubstr("\"name\":\"hello.words\""));
+  EXPECT_THAT(
+      run({"ops", "describe", "hello.words"}).out,
+      AllOf(HasSubstr("Parameters"), HasSubstr("(default \"world\")"), HasSubstr("Example")));
+  EXPECT_THAT(run({"ops", "describe", "hello.words", "--json"}).out,
+              HasSubstr("\"name\":\"hello.words\""));
 }
 
 TEST_F(CliTest, PrintsCompletionForThreeShells) {

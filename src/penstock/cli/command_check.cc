@@ -34,8 +34,9 @@ Checked check_file(const std::string& file, const CheckCommand& command, const C
   out.num_inputs = parsed.spec.inputs.size();
   const bool types = command.types && host.has_python;
   if (parsed.whole) {
-    out.problems = merge_diagnostics(parsed.spec, std::move(out.problems),
-                                     check_wiring(parsed.spec, types ? &host : nullptr, &out.num_unknown));
+    out.problems =
+        merge_diagnostics(parsed.spec, std::move(out.problems),
+                          check_wiring(parsed.spec, types ? &host : nullptr, &out.num_unknown));
   }
   return out;
 }
@@ -144,12 +145,13 @@ void print_text(const std::vector<Checked>& files, const CheckCommand& command, 
       session.terminal.out(flow::render(problem, session.terminal.color_out()));
     }
     if (file.problems.empty()) {
-      session.terminal.out(fmt::format("{}: ok, {} nodes, {} inputs", file.file, file.num_nodes,
-                                       file.num_inputs));
+      session.terminal.out(
+          fmt::format("{}: ok, {} nodes, {} inputs", file.file, file.num_nodes, file.num_inputs));
       if (file.num_unknown > 0 && !command.types) {
-        session.terminal.note(fmt::format("the slots of {} Python node{} are known only by importing "
-                                          "them; --types does", file.num_unknown,
-                                          file.num_unknown == 1 ? "" : "s"));
+        session.terminal.note(
+            fmt::format("the slots of {} Python node{} are known only by importing "
+                        "them; --types does",
+                        file.num_unknown, file.num_unknown == 1 ? "" : "s"));
       }
     }
   }

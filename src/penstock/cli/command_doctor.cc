@@ -48,26 +48,31 @@ std::vector<Finding> findings(const CliHost& host) {
   out.push_back({"cores", std::to_string(exec::num_usable_cores())});
   utsname system{};
   if (uname(&system) == 0) {
-    out.push_back({"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)});
+    out.push_back(
+        {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)});
   }
   out.push_back({"library", flow::library_folder()});
   if (host.has_python) {
     out.push_back({"python", host.python_version});
   } else {
     const std::string python = find_python();
-    out.push_back({"python", python.empty() ? "none that has penstock; tubes with Python nodes cannot run"
-                                            : python, !python.empty()});
+    out.push_back(
+        {"python",
+         python.empty() ? "none that has penstock; tubes with Python nodes cannot run" : python,
+         !python.empty()});
   }
   for (const std::string_view name : flow::pack_names()) {
     const auto pack = flow::load_pack(name);
     out.push_back({fmt::format("pack {}", name),
-                   pack.has_value() ? fmt::format("{} operators", (*pack)->entries().size())
-                                    : fmt::format("{}; {}", pack.error().message(), pack.error().help()),
+                   pack.has_value()
+                       ? fmt::format("{} operators", (*pack)->entries().size())
+                       : fmt::format("{}; {}", pack.error().message(), pack.error().help()),
                    pack.has_value()});
   }
   const std::string home = flow::user_data_folder();
   const auto history = flow::History::open(home);
-  out.push_back({"history", history.has_value() ? home : history.error().message(), history.has_value()});
+  out.push_back(
+      {"history", history.has_value() ? home : history.error().message(), history.has_value()});
   return out;
 }
 
@@ -87,8 +92,8 @@ int doctor(const DoctorCommand& command, Session& session) {
     return ok ? kOk : kCheckFailed;
   }
   for (const Finding& finding : all) {
-    session.terminal.out(fmt::format("{} {:<11}  {}", finding.ok ? "ok     " : "missing", finding.name,
-                                     finding.value));
+    session.terminal.out(fmt::format("{} {:<11}  {}", finding.ok ? "ok     " : "missing",
+                                     finding.name, finding.value));
   }
   return ok ? kOk : kCheckFailed;
 }

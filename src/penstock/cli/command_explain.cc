@@ -24,10 +24,13 @@ int explain(const ExplainCommand& command, Session& session) {
   }
   const std::string guess = core::nearest_name(command.id, known);
   session.terminal.error(flow::Diagnostic{
-      .id = "PS0903", .message = fmt::format("unknown error id '{}'", command.id), .location = {},
+      .id = "PS0903",
+      .message = fmt::format("unknown error id '{}'", command.id),
+      .location = {},
       .excerpt = {},
-      .help = guess.empty() ? "'penstock explain' lists all ids"
-                            : fmt::format("did you mean '{}'? 'penstock explain' lists all", guess)});
+      .help = guess.empty()
+                  ? "'penstock explain' lists all ids"
+                  : fmt::format("did you mean '{}'? 'penstock explain' lists all", guess)});
   return kUsage;
 }
 

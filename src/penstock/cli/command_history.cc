@@ -58,7 +58,11 @@ void append_run(const RunRecord& run, JsonText& json) {
   }
   json.end_object().key("cids").begin_array();
   for (const flow::ResultRecord& result : run.cids) {
-    json.begin_object().integer_field("epoch", result.epoch).key("cid").text(result.cid).end_object();
+    json.begin_object()
+        .integer_field("epoch", result.epoch)
+        .key("cid")
+        .text(result.cid)
+        .end_object();
   }
   json.end_array().key("nodes").begin_object();
   for (const flow::NodeRecord& node : run.nodes) {
@@ -74,9 +78,9 @@ void append_run(const RunRecord& run, JsonText& json) {
 }
 
 std::string run_text(const RunRecord& run) {
-  std::string out = fmt::format("run       {}\ntube      {}\nstatus    {}\nstarted   {}\nelapsed   {:.3f} s\n",
-                                run.run_id, run.file, status_text(run), time_text(run.started_us),
-                                run.elapsed_s);
+  std::string out =
+      fmt::format("run       {}\ntube      {}\nstatus    {}\nstarted   {}\nelapsed   {:.3f} s\n",
+                  run.run_id, run.file, status_text(run), time_text(run.started_us), run.elapsed_s);
   out += fmt::format("runner    {}, {} worker{}, seed {}\nepochs    {}, {} results\nplan      {}\n",
                      run.runner, run.num_workers, run.num_workers == 1 ? "" : "s", run.seed,
                      run.epochs, run.results, run.plan);
@@ -84,7 +88,8 @@ std::string run_text(const RunRecord& run) {
     out += fmt::format("input     {} = {}\n", name, value);
   }
   if (!run.error.empty()) {
-    out += fmt::format("error     {}{}{}\n", run.error_id, run.error_id.empty() ? "" : " ", run.error);
+    out +=
+        fmt::format("error     {}{}{}\n", run.error_id, run.error_id.empty() ? "" : " ", run.error);
   }
   if (!run.cids.empty()) {
     out += fmt::format("result    epoch {}: {}\n", run.cids.back().epoch, run.cids.back().cid);
@@ -96,11 +101,10 @@ std::string run_text(const RunRecord& run) {
   out += fmt::format("\n{:<{}}  {:>8}  {:>7}  {:>6}  {:>10}  {:>9}  {:>9}\n", "node", width, "runs",
                      "skipped", "failed", "total ms", "p50 ms", "p95 ms");
   for (const flow::NodeRecord& node : run.nodes) {
-    out += fmt::format("{:<{}}  {:>8}  {:>7}  {:>6}  {:>10.2f}  {:>9.3f}  {:>9.3f}\n", node.id, width,
-                       node.runs, node.skipped, node.failed,
-                       static_cast<double>(node.total_ns) * 1e-6,
-                       static_cast<double>(node.p50_ns) * 1e-6,
-                       static_cast<double>(node.p95_ns) * 1e-6);
+    out += fmt::format(
+        "{:<{}}  {:>8}  {:>7}  {:>6}  {:>10.2f}  {:>9.3f}  {:>9.3f}\n", node.id, width, node.runs,
+        node.skipped, node.failed, static_cast<double>(node.total_ns) * 1e-6,
+        static_cast<double>(node.p50_ns) * 1e-6, static_cast<double>(node.p95_ns) * 1e-6);
   }
   out.pop_back();
   return out;
@@ -208,9 +212,12 @@ int show(const ShowCommand& command, Session& session) {
     for (const std::string& cid : *cids) {
       names += fmt::format("{}{}", names.empty() ? "" : ", ", cid);
     }
-    session.terminal.error(flow::Diagnostic{
-        .id = "PS0907", .message = fmt::format("'{}' begins more than one name", command.name),
-        .location = {}, .excerpt = {}, .help = fmt::format("one of: {}", names.substr(0, 400))});
+    session.terminal.error(
+        flow::Diagnostic{.id = "PS0907",
+                         .message = fmt::format("'{}' begins more than one name", command.name),
+                         .location = {},
+                         .excerpt = {},
+                         .help = fmt::format("one of: {}", names.substr(0, 400))});
     return kFailed;
   }
   if (!runs->empty()) {
@@ -223,8 +230,11 @@ int show(const ShowCommand& command, Session& session) {
     return show_value(history, cids->empty() ? command.name : cids->front(), command.json, session);
   }
   session.terminal.error(flow::Diagnostic{
-      .id = "PS0907", .message = fmt::format("no run and no result begins with '{}'", command.name),
-      .location = {}, .excerpt = {}, .help = "'penstock history' lists runs"});
+      .id = "PS0907",
+      .message = fmt::format("no run and no result begins with '{}'", command.name),
+      .location = {},
+      .excerpt = {},
+      .help = "'penstock history' lists runs"});
   return kFailed;
 }
 

@@ -188,17 +188,20 @@ int ops(const OpsCommand& command, Session& session) {
   }
   // The built-in operators are looked at first: a pack may take a tenth of a second to load.
   const core::Registry::Entry* const entry = hello_registry().find(command.name);
-  const auto others = entry == nullptr ? all_operators(session) : std::vector<const OperatorSpec*>();
+  const auto others =
+      entry == nullptr ? all_operators(session) : std::vector<const OperatorSpec*>();
   const auto found = std::ranges::find(others, command.name, &OperatorSpec::name);
   if (entry == nullptr && found == others.end()) {
     std::vector<std::string> names;
     std::ranges::transform(others, std::back_inserter(names), &OperatorSpec::name);
     const std::string guess = core::nearest_name(command.name, names);
-    session.terminal.error(flow::Diagnostic{
-        .id = "PS0906", .message = fmt::format("unknown operator '{}'", command.name),
-        .location = {}, .excerpt = {},
-        .help = guess.empty() ? "'penstock ops list' shows all"
-                              : fmt::format("did you mean '{}'?", guess)});
+    session.terminal.error(
+        flow::Diagnostic{.id = "PS0906",
+                         .message = fmt::format("unknown operator '{}'", command.name),
+                         .location = {},
+                         .excerpt = {},
+                         .help = guess.empty() ? "'penstock ops list' shows all"
+                                               : fmt::format("did you mean '{}'?", guess)});
     return kFailed;
   }
   const OperatorSpec& spec = entry != nullptr ? entry->spec : **found;

@@ -45,7 +45,7 @@ class InterruptGuard {
   InterruptGuard(core::CancelToken& token, bool active) : active_(active) {
     if (active_) {
       interrupted_run = &token;
-      struct sigaction action {};
+      struct sigaction action{};
       action.sa_handler = on_interrupt;
       action.sa_flags = SA_RESETHAND;
       sigemptyset(&action.sa_mask);
@@ -65,7 +65,7 @@ class InterruptGuard {
 
  private:
   bool active_;
-  struct sigaction before_ {}, before_term_ {};
+  struct sigaction before_{}, before_term_{};
 };
 
 /// Everything that watches a run, kept to be asked afterwards.
@@ -97,11 +97,11 @@ base::Result<Watchers> watch(const RunCommand& command, const RunInputs& inputs,
     options.observers.push_back(out.history);
   }
   if (!command.report.empty()) {
-    PENSTOCK_ASSIGN_OR_RETURN(
-        out.page, report::HtmlReport::create({.path = command.report,
-                                              .name = {},
-                                              .command = command_line(session),
-                                              .inputs = inputs.all.as_map()}));
+    PENSTOCK_ASSIGN_OR_RETURN(out.page,
+                              report::HtmlReport::create({.path = command.report,
+                                                          .name = {},
+                                                          .command = command_line(session),
+                                                          .inputs = inputs.all.as_map()}));
     options.observers.push_back(out.page);
   }
   if (!command.quiet) {
@@ -126,7 +126,8 @@ void add_changes(const Watchers& watchers) {
   report::ChangesSinceLastRun changes{.run_id = before->run_id,
                                       .started_unix_us = before->started_us,
                                       .elapsed_s = before->elapsed_s};
-  const auto compare = [&changes](std::string name, const std::string& old, const std::string& fresh) {
+  const auto compare = [&changes](std::string name, const std::string& old,
+                                  const std::string& fresh) {
     const std::string_view kind = old.empty()     ? "added"
                                   : fresh.empty() ? "removed"
                                   : old == fresh  ? "same"
@@ -136,7 +137,8 @@ void add_changes(const Watchers& watchers) {
   };
   compare("pipeline", before->plan, now.plan);
   for (const auto& [name, value] : now.inputs) {
-    const auto old = std::ranges::find(before->inputs, name, &std::pair<std::string, std::string>::first);
+    const auto old =
+        std::ranges::find(before->inputs, name, &std::pair<std::string, std::string>::first);
     compare("input " + name, old == before->inputs.end() ? "" : old->second, value);
   }
   compare("runner", before->runner, now.runner);
@@ -180,8 +182,8 @@ int print_outcome(const RunCommand& command, const base::Status& status, const W
   if (!command.json) {
     terminal.note(fmt::format("ok: {} epoch{}, {} result{} in {} ({})", summary.epochs,
                               summary.epochs == 1 ? "" : "s", summary.results,
-                              summary.results == 1 ? "" : "s",
-                              elapsed_text(summary.elapsed_s), command.executor.runner));
+                              summary.results == 1 ? "" : "s", elapsed_text(summary.elapsed_s),
+                              command.executor.runner));
     if (watchers.history != nullptr && !watchers.history->last_cid().empty()) {
       terminal.note(fmt::format("cid: {}", watchers.history->last_cid()));
     }
@@ -237,9 +239,8 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
     flow::Runner runner(plan, std::move(*executor), std::move(options));
     status = runner.init();
     if (status.has_value()) {
-      status = runner.run(epochs, inputs.process, [](const flow::EpochResult&) -> base::Status {
-        return {};
-      });
+      status = runner.run(epochs, inputs.process,
+                          [](const flow::EpochResult&) -> base::Status { return {}; });
     }
     runner.deinit();
     summary = runner.summary();
@@ -272,7 +273,8 @@ int run(const RunCommand& command, Session& session) {
       problems = std::move(compiled.error());
     }
   } else if (parsed.whole) {
-    problems = merge_diagnostics(parsed.spec, std::move(problems), check_wiring(parsed.spec, nullptr));
+    problems =
+        merge_diagnostics(parsed.spec, std::move(problems), check_wiring(parsed.spec, nullptr));
   }
   if (plan == nullptr) {
     for (const flow::Diagnostic& problem : problems) {

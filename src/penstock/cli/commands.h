@@ -19,7 +19,7 @@ struct Session {
 };
 
 struct RunCommand {
-  std::string file;                 ///< path, or "hello"
+  std::string file;  ///< path, or "hello"
   ExecutorRequest executor;
   std::optional<std::int64_t> epochs;
   std::vector<std::string> inputs;  ///< "name=value"
@@ -33,26 +33,26 @@ int run(const RunCommand& command, Session& session);
 
 struct CheckCommand {
   std::vector<std::string> files;
-  std::string format = "text";      ///< "text", "json", "sarif", "github"
-  bool types = false;               ///< import Python types and look at their signatures
+  std::string format = "text";  ///< "text", "json", "sarif", "github"
+  bool types = false;           ///< import Python types and look at their signatures
 };
 int check(const CheckCommand& command, Session& session);
 
 struct GraphCommand {
   std::string file;
-  std::string format = "ascii";     ///< "ascii", "mermaid", "dot", "svg"
-  std::string output;               ///< path; empty = standard output
+  std::string format = "ascii";  ///< "ascii", "mermaid", "dot", "svg"
+  std::string output;            ///< path; empty = standard output
 };
 int graph(const GraphCommand& command, Session& session);
 
 struct OpsCommand {
-  std::string name;                 ///< empty = list all
+  std::string name;  ///< empty = list all
   bool json = false;
 };
 int ops(const OpsCommand& command, Session& session);
 
 struct ExplainCommand {
-  std::string id;                   ///< empty = list all
+  std::string id;  ///< empty = list all
 };
 int explain(const ExplainCommand& command, Session& session);
 
@@ -63,13 +63,13 @@ int doctor(const DoctorCommand& command, Session& session);
 
 struct HistoryCommand {
   std::int64_t limit = 20;
-  std::string file;                 ///< only runs of this tube file
+  std::string file;  ///< only runs of this tube file
   bool json = false;
 };
 int history(const HistoryCommand& command, Session& session);
 
 struct ShowCommand {
-  std::string name;                 ///< run id or CID, or a beginning of one
+  std::string name;  ///< run id or CID, or a beginning of one
   bool json = false;
 };
 int show(const ShowCommand& command, Session& session);

@@ -85,9 +85,9 @@ class Capitalize final : public core::Operator {
   base::Result<Step> call(Call& call) const override {
     const Value& text = *call.inputs[0];
     if (!text.is(Kind::kText)) {
-      return base::fail(ErrorCode::kInvalidArgument,
-                        fmt::format("hello.capitalize wants text, seen {}",
-                                    core::to_string(text.kind())));
+      return base::fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("hello.capitalize wants text, seen {}", core::to_string(text.kind())));
     }
     call.outputs[0] = Value::text(capitalized(text.as_text()));
     return Step::kDone;
@@ -99,9 +99,8 @@ class Join final : public core::Operator {
   base::Result<Step> call(Call& call) const override {
     const Value& words = *call.inputs[0];
     if (!words.is(Kind::kList)) {
-      return base::fail(ErrorCode::kInvalidArgument,
-                        fmt::format("hello.join wants a list, seen {}",
-                                    core::to_string(words.kind())));
+      return base::fail(ErrorCode::kInvalidArgument, fmt::format("hello.join wants a list, seen {}",
+                                                                 core::to_string(words.kind())));
     }
     PENSTOCK_ASSIGN_OR_RETURN(std::string line, joined(words.as_list()));
     call.outputs[0] = Value::text(std::move(line));
@@ -113,8 +112,8 @@ class Join final : public core::Operator {
 
 template <class Op>
 core::OperatorFactory factory_of() {
-  return [](const Value&, std::span<const core::Binding>)
-             -> base::Result<std::shared_ptr<const core::Operator>> {
+  return [](const Value&,
+            std::span<const core::Binding>) -> base::Result<std::shared_ptr<const core::Operator>> {
     return std::make_shared<const Op>();
   };
 }
@@ -132,11 +131,13 @@ core::Registry make_registry() {
        .summary = "Gives the two words of a greeting",
        .description = "The first operator of the built-in tube: a list to map over.",
        .outputs = {{"value", "list of text", "\"hello\" and the name"}},
-       .parameters = {{.name = "name", .type = "text", .summary = "Who is greeted",
+       .parameters = {{.name = "name",
+                       .type = "text",
+                       .summary = "Who is greeted",
                        .default_value = Value::text("world")}},
        .cost = "O(1)"},
-      [](const Value& params, std::span<const core::Binding>)
-          -> base::Result<std::shared_ptr<const core::Operator>> {
+      [](const Value& params,
+         std::span<const core::Binding>) -> base::Result<std::shared_ptr<const core::Operator>> {
         return std::make_shared<const Words>(params.find("name")->as_text());
       });
   add(registry,
@@ -162,7 +163,9 @@ core::Registry make_registry() {
 
 }  // namespace
 
-std::string_view hello_tube() { return kTube; }
+std::string_view hello_tube() {
+  return kTube;
+}
 
 const core::Registry& hello_registry() {
   static const core::Registry registry = make_registry();

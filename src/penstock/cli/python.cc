@@ -104,12 +104,12 @@ int hand_over(const flow::Spec& spec, Session& session) {
   const auto first = std::ranges::find_if(spec.nodes, is_python_node);
   flow::Diagnostic problem;
   problem.id = "PS0904";
-  problem.location = {.file = spec.file, .line = first->type_mark.line,
-                      .column = first->type_mark.column};
+  problem.location = {
+      .file = spec.file, .line = first->type_mark.line, .column = first->type_mark.column};
   if (python.empty() || !environment(kHandedOver).empty()) {
-    problem.message = fmt::format(
-        "node '{}' is the Python type '{}', and no Python that has penstock was found", first->id,
-        first->type);
+    problem.message =
+        fmt::format("node '{}' is the Python type '{}', and no Python that has penstock was found",
+                    first->id, first->type);
     problem.help = "activate the environment penstock is installed in, or set PENSTOCK_PYTHON";
     session.terminal.error(problem);
     return kFailed;

@@ -18,12 +18,14 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxSourceBytes = 4 << 20;
 
 /// Names in a return annotation that carry no signal names of their own.
-constexpr auto kPlainTypes = std::to_array<std::string_view>({
-    "int", "float", "str", "bool", "bytes", "complex", "list", "dict", "tuple", "set", "frozenset",
-    "object", "None", "Any", "Optional", "Union", "List", "Dict", "Tuple", "Set", "Sequence",
-    "Mapping", "Iterable", "Iterator", "Generator", "Callable", "typing", "collections", "abc", "np",
-    "numpy", "ndarray", "pa", "pyarrow", "Table", "pd", "pandas", "DataFrame", "Series", "Path",
-    "datetime", "date", "timedelta", "Decimal"});
+constexpr auto kPlainTypes = std::to_array<std::string_view>(
+    {"int",       "float",    "str",       "bool",      "bytes",    "complex",  "list",
+     "dict",      "tuple",    "set",       "frozenset", "object",   "None",     "Any",
+     "Optional",  "Union",    "List",      "Dict",      "Tuple",    "Set",      "Sequence",
+     "Mapping",   "Iterable", "Iterator",  "Generator", "Callable", "typing",   "collections",
+     "abc",       "np",       "numpy",     "ndarray",   "pa",       "pyarrow",  "Table",
+     "pd",        "pandas",   "DataFrame", "Series",    "Path",     "datetime", "date",
+     "timedelta", "Decimal"});
 
 bool is_word(char c) {
   return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -41,7 +43,8 @@ std::string_view trimmed(std::string_view text) {
 /// Every place of `word` in `text` that stands alone.
 std::vector<std::size_t> places(std::string_view text, std::string_view word) {
   std::vector<std::size_t> out;
-  for (std::size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+  for (std::size_t at = text.find(word); at != std::string_view::npos;
+       at = text.find(word, at + 1)) {
     const std::size_t end = at + word.size();
     if ((at == 0 || !is_word(text[at - 1])) && (end == text.size() || !is_word(text[end]))) {
       out.push_back(at);
@@ -50,7 +53,9 @@ std::vector<std::size_t> places(std::string_view text, std::string_view word) {
   return out;
 }
 
-bool contains_word(std::string_view text, std::string_view word) { return !places(text, word).empty(); }
+bool contains_word(std::string_view text, std::string_view word) {
+  return !places(text, word).empty();
+}
 
 /// End of the string that starts at `at` (its opening quote); npos when it never ends.
 std::size_t string_end(std::string_view source, std::size_t at) {
@@ -134,7 +139,8 @@ bool is_after_blank(std::string_view masked, std::size_t begin) {
   }
   const std::size_t start = masked.rfind('\n', begin - 2);
   return trimmed(masked.substr(start == std::string_view::npos ? 0 : start,
-                               begin - (start == std::string_view::npos ? 0 : start))).empty();
+                               begin - (start == std::string_view::npos ? 0 : start)))
+      .empty();
 }
 
 /// The only binding of `name` in the first column, if it is an undecorated def; npos otherwise.
@@ -148,8 +154,8 @@ std::size_t find_plain_def(std::string_view masked, std::string_view name) {
                                   contains_word(line, name));
     if (binds) {
       const bool decorated = before == '@' || (before == ')' && !is_after_blank(masked, begin));
-      const bool plain = is_def && line.starts_with("def ") && !decorated &&
-                         found == std::string_view::npos;
+      const bool plain =
+          is_def && line.starts_with("def ") && !decorated && found == std::string_view::npos;
       if (!plain) {
         return std::string_view::npos;
       }
@@ -359,7 +365,8 @@ const std::string* PythonSources::load(const std::string& module) {
       std::error_code failed;
       // A package is where this root's import ends, whatever the others have.
       const bool is_package = fs::is_directory(root / relative, failed);
-      const fs::path path = is_package ? root / relative / "__init__.py" : root / (relative + ".py");
+      const fs::path path =
+          is_package ? root / relative / "__init__.py" : root / (relative + ".py");
       if (const auto size = fs::file_size(path, failed); !failed && size <= kMaxSourceBytes) {
         std::ifstream stream(path, std::ios::binary);
         source.emplace(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
@@ -375,8 +382,7 @@ const std::string* PythonSources::load(const std::string& module) {
 PythonSources::Found PythonSources::find(const std::string& type) {
   Found out;
   const std::size_t dot = type.rfind('.');
-  const std::string* const source =
-      dot == std::string::npos ? nullptr : load(type.substr(0, dot));
+  const std::string* const source = dot == std::string::npos ? nullptr : load(type.substr(0, dot));
   if (source == nullptr) {
     return out;
   }

@@ -1,9 +1,10 @@
 // What can be known of a Python function from its source alone: slots, parameters, signals.
 //
-// `penstock check` answers within milliseconds, and starting Python costs a hundred; so it reads the
-// `def` of plain module-level functions itself. Whatever is not plain (a decorator, a class, a name
-// bound twice, an annotation with names from elsewhere) is left alone as unknown: a check may miss an
-// error that only running Python shows, it never reports one that is none. `check --types` imports.
+// `penstock check` answers within milliseconds, and starting Python costs a hundred; so it reads
+// the `def` of plain module-level functions itself. Whatever is not plain (a decorator, a class, a
+// name bound twice, an annotation with names from elsewhere) is left alone as unknown: a check may
+// miss an error that only running Python shows, it never reports one that is none. `check --types`
+// imports.
 #pragma once
 
 #include <filesystem>
@@ -42,8 +43,8 @@ class PythonSources {
 
   struct Found {
     std::optional<PythonFunction> function;
-    bool missing = false;        ///< the module is there and cannot have such a name
-    std::string nearest;         ///< then: a name it has
+    bool missing = false;  ///< the module is there and cannot have such a name
+    std::string nearest;   ///< then: a name it has
   };
   /// `type` is "package.module.name".
   Found find(const std::string& type);

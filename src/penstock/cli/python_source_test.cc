@@ -31,7 +31,8 @@ from typing import Annotated as A
 
 def f(a, b: int, /, c: dict[str, int] = {"x": (1, 2)}, *args, d: str | None = None, e="a, b)", **kw):
     return a
-)py", "f");
+)py",
+                                             "f");
   ASSERT_TRUE(function);
   EXPECT_THAT(slot_texts(*function),
               ElementsAre("a:any", "b:int", "c:dict[str, int]=", "d:str | None= keyword optional",
@@ -60,11 +61,14 @@ TEST(PythonSourceTest, ReadsNamedSignals) {
 
 TEST(PythonSourceTest, KnowsAGenerator) {
   const auto function = read_python_function(
-      "def g(n):\n    '''yield'''\n    for i in range(n):\n\n        yield i\n\ndef h(): pass\n", "g");
+      "def g(n):\n    '''yield'''\n    for i in range(n):\n\n        yield i\n\ndef h(): pass\n",
+      "g");
   ASSERT_TRUE(function);
   EXPECT_TRUE(function->is_generator);
-  EXPECT_FALSE(read_python_function("def g(n):\n    '''yield'''  # yield\n    return n\ndef h():\n    yield 1\n", "g")
-                   ->is_generator);
+  EXPECT_FALSE(
+      read_python_function(
+          "def g(n):\n    '''yield'''  # yield\n    return n\ndef h():\n    yield 1\n", "g")
+          ->is_generator);
 }
 
 TEST(PythonSourceTest, LeavesAloneWhatIsNotPlain) {

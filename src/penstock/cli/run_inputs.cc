@@ -18,8 +18,8 @@ namespace {
 using base::ErrorCode;
 using core::Value;
 
-constexpr std::array<std::string_view, 6> kTextTypes{"text", "str", "string", "path", "file",
-                                                     "builtins.str"};
+constexpr std::array<std::string_view, 6> kTextTypes{"text", "str",  "string",
+                                                     "path", "file", "builtins.str"};
 
 Value value_of(const std::string& text, const flow::InputSpec& input) {
   const bool is_text = std::ranges::find(kTextTypes, input.type) != kTextTypes.end();
@@ -37,8 +37,8 @@ base::Error unknown_input(const std::string& name, const flow::Spec& spec) {
     known.push_back(input.id);
   }
   const std::string guess = core::nearest_name(name, known);
-  std::string help = known.empty() ? "the tube has no inputs"
-                                   : fmt::format("inputs: {}", fmt::join(known, ", "));
+  std::string help =
+      known.empty() ? "the tube has no inputs" : fmt::format("inputs: {}", fmt::join(known, ", "));
   return base::Error(ErrorCode::kNotFound, fmt::format("unknown input '{}'", name))
       .with_id("PS0108")
       .with_help(guess.empty() ? std::move(help) : fmt::format("did you mean '{}'?", guess));
@@ -52,10 +52,10 @@ base::Result<RunInputs> parse_inputs(std::span<const std::string> words, const f
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
     if (equals == std::string::npos || name.empty()) {
-      return base::fail(base::Error(ErrorCode::kInvalidArgument,
-                                    fmt::format("'{}' is not name=value", word))
-                            .with_id("PS0905")
-                            .with_help("for example --input month=3"));
+      return base::fail(
+          base::Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is not name=value", word))
+              .with_id("PS0905")
+              .with_help("for example --input month=3"));
     }
     if (!core::is_valid_utf8(word)) {
       return base::fail(base::Error(ErrorCode::kInvalidArgument,
@@ -67,9 +67,9 @@ base::Result<RunInputs> parse_inputs(std::span<const std::string> words, const f
       return base::fail(unknown_input(name, spec));
     }
     if (std::ranges::find(all, name, &core::MapEntry::first) != all.end()) {
-      return base::fail(base::Error(ErrorCode::kInvalidArgument,
-                                    fmt::format("input '{}' is given twice", name))
-                            .with_id("PS0905"));
+      return base::fail(
+          base::Error(ErrorCode::kInvalidArgument, fmt::format("input '{}' is given twice", name))
+              .with_id("PS0905"));
     }
     Value value = value_of(word.substr(equals + 1), *input);
     all.emplace_back(name, value);

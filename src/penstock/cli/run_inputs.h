@@ -11,7 +11,7 @@
 namespace penstock::cli {
 
 struct RunInputs {
-  core::Value tube = core::Value::map({});     ///< by scope
+  core::Value tube = core::Value::map({});  ///< by scope
   core::Value process = core::Value::map({});
   core::Value all = core::Value::map({});
 };

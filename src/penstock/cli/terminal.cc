@@ -37,7 +37,8 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 Terminal::Terminal(report::ColorMode color)
     : color_(color),
       color_out_(report::use_color(color, STDOUT_FILENO)),
-      color_note_(report::use_color(color, STDERR_FILENO)) {}
+      color_note_(report::use_color(color, STDERR_FILENO)) {
+}
 
 void Terminal::out(std::string_view text) {
   write_line(stdout, text);
@@ -52,7 +53,9 @@ void Terminal::error(const flow::Diagnostic& problem) {
   note(flow::render(problem, color_note_));
 }
 
-void Terminal::error(const base::Error& error) { note(render(error, color_note_)); }
+void Terminal::error(const base::Error& error) {
+  note(render(error, color_note_));
+}
 
 std::string render(const base::Error& error, bool color) {
   if (error.message().starts_with("error[")) {

@@ -26,13 +26,15 @@ using core::Value;
 
 constexpr std::string_view kInputPrefix = "input.";
 
-/// Names a bare `type:` may have: the builtin functions of Python 3.11. (Builtin classes are no nodes.)
-constexpr auto kBuiltins = std::to_array<std::string_view>({
-    "abs", "aiter", "all", "anext", "any", "ascii", "bin", "breakpoint", "callable", "chr",
-    "compile", "delattr", "dir", "divmod", "eval", "exec", "format", "getattr", "globals",
-    "hasattr", "hash", "hex", "id", "input", "isinstance", "issubclass", "iter", "len",
-    "locals", "max", "min", "next", "oct", "open", "ord", "pow", "print", "repr", "round",
-    "setattr", "sorted", "sum", "vars"});
+/// Names a bare `type:` may have: the builtin functions of Python 3.11. (Builtin classes are no
+/// nodes.)
+constexpr auto kBuiltins = std::to_array<std::string_view>(
+    {"abs",        "aiter",      "all",     "anext",   "any",    "ascii",  "bin",   "breakpoint",
+     "callable",   "chr",        "compile", "delattr", "dir",    "divmod", "eval",  "exec",
+     "format",     "getattr",    "globals", "hasattr", "hash",   "hex",    "id",    "input",
+     "isinstance", "issubclass", "iter",    "len",     "locals", "max",    "min",   "next",
+     "oct",        "open",       "ord",     "pow",     "print",  "repr",   "round", "setattr",
+     "sorted",     "sum",        "vars"});
 
 /// A type that is checked and never run.
 class CheckedType final : public core::NodeType {
@@ -64,9 +66,10 @@ base::Status check_parameters(const flow::NodeSpec& node, const PythonFunction& 
     }
     const std::string guess = core::nearest_name(parameter.name, names);
     return base::fail(
-        base::Error(base::ErrorCode::kInvalidArgument,
-                    fmt::format("unknown parameter '{}' of '{}'; it takes: {}", parameter.name,
-                                node.type, names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))))
+        base::Error(
+            base::ErrorCode::kInvalidArgument,
+            fmt::format("unknown parameter '{}' of '{}'; it takes: {}", parameter.name, node.type,
+                        names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))))
             .with_id("PS0202")
             .with_help(guess.empty() ? "" : fmt::format("did you mean '{}'?", guess)));
   }
@@ -75,7 +78,8 @@ base::Status check_parameters(const flow::NodeSpec& node, const PythonFunction& 
 
 /// Parameters whose value an input will give have no value yet: a sample of the declared type
 /// stands in, so that the others are still checked.
-Value with_samples(const flow::NodeSpec& node, const core::OperatorSpec& spec, const Value& params) {
+Value with_samples(const flow::NodeSpec& node, const core::OperatorSpec& spec,
+                   const Value& params) {
   std::vector<core::MapEntry> out;
   for (const auto& [name, value] : params.as_map()) {
     const auto written = std::ranges::find(node.params, name, &flow::ParameterValue::name);
@@ -171,12 +175,13 @@ class CheckResolver final : public flow::Resolver {
     PythonSources::Found found = sources_.find(node.type);
     if (found.missing) {
       const std::size_t dot = node.type.rfind('.');
-      return base::fail(
-          base::Error(base::ErrorCode::kNotFound,
-                      fmt::format("module '{}' has no '{}'", node.type.substr(0, dot),
-                                  node.type.substr(dot + 1)))
-              .with_id("PS0206")
-              .with_help(found.nearest.empty() ? "" : fmt::format("did you mean '{}'?", found.nearest)));
+      return base::fail(base::Error(base::ErrorCode::kNotFound,
+                                    fmt::format("module '{}' has no '{}'", node.type.substr(0, dot),
+                                                node.type.substr(dot + 1)))
+                            .with_id("PS0206")
+                            .with_help(found.nearest.empty()
+                                           ? ""
+                                           : fmt::format("did you mean '{}'?", found.nearest)));
     }
     if (!found.function) {
       return unknown(node);
@@ -190,7 +195,9 @@ class CheckResolver final : public flow::Resolver {
       signature.any_keyword = found.function->any_keyword;
       signature.slots = std::move(found.function->slots);
       for (core::Slot& slot : signature.slots) {
-        slot.has_default = slot.has_default || std::ranges::find(node.params, slot.name, &flow::ParameterValue::name) != node.params.end();
+        slot.has_default = slot.has_default ||
+                           std::ranges::find(node.params, slot.name, &flow::ParameterValue::name) !=
+                               node.params.end();
       }
     }
     return std::make_unique<CheckedType>(std::move(signature));

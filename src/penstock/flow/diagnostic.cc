@@ -42,8 +42,8 @@ std::string window(std::string_view line, std::size_t& column) {
     const std::string_view character = characters[i];
     const auto byte = static_cast<unsigned char>(character[0]);
     const bool control = character.size() == 1 && (byte < 0x20 || byte == 0x7F);
-    const bool c1_control = character.size() == 2 && byte == 0xC2 &&
-                            static_cast<unsigned char>(character[1]) < 0xA0;
+    const bool c1_control =
+        character.size() == 2 && byte == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
     out += control || c1_control ? std::string_view(" ") : character;
   }
   column = column > begin ? column - begin : 1;

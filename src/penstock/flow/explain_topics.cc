@@ -8,7 +8,8 @@ namespace {
 
 constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0001", "YAML syntax error",
-     "The text is not well-formed YAML. Reading stops at the first such place, so there may be more "
+     "The text is not well-formed YAML. Reading stops at the first such place, so there may be "
+     "more "
      "problems behind it. Most come from indentation, a tab, a missing quote, or text that "
      "contains ': ' or starts with a mark such as '@', '*' or '&' and has no quotes.",
      "description: late: more than 15 minutes", "description: \"late: more than 15 minutes\""},
@@ -30,11 +31,11 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "that stand for at most 1,000,000 values. Plain text has no such limit.",
      "", "write large data into a file of its own and read it with an operator"},
     {"PS0007", "Unknown alias",
-     "An alias '*name' repeats the value that an anchor '&name' marked earlier in the same file. It "
+     "An alias '*name' repeats the value that an anchor '&name' marked earlier in the same file. "
+     "It "
      "cannot stand before its anchor or inside it.",
      "params: *defaults", "params: &defaults {n: 3}\n# later\nparams: *defaults"},
-    {"PS0008", "Duplicate key",
-     "A map has each key once. Two nodes cannot have the same id.",
+    {"PS0008", "Duplicate key", "A map has each key once. Two nodes cannot have the same id.",
      "nodes:\n  a: {type: sum}\n  a: {type: max}", "nodes:\n  a: {type: sum}\n  b: {type: max}"},
     {"PS0009", "Key is not text",
      "Keys are text. Numbers, true, false and null are keys only in quotes; lists and maps never.",
@@ -47,7 +48,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "A file holds one tube. A line '---' starts another document.", "nodes: {}\n---\nnodes: {}",
      "nodes: {}"},
     {"PS0012", "Not a tube",
-     "A tube is a map with the keys nodes, input, assets, extends, description and the noob_ header.",
+     "A tube is a map with the keys nodes, input, assets, extends, description and the noob_ "
+     "header.",
      "- type: sum", "nodes:\n  total:\n    type: sum"},
     {"PS0013", "Unknown key",
      "The format refuses keys it does not know, so that a typing slip is not silently ignored.",
@@ -56,7 +58,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "params: [1, 2]", "params: {first: 1, second: 2}"},
     {"PS0015", "Bad identifier",
      "Ids of nodes, inputs and assets and names of slots are Python identifiers: letters, digits "
-     "and '_', not starting with a digit. assets, input, meta and tube are reserved. A key 'id', if "
+     "and '_', not starting with a digit. assets, input, meta and tube are reserved. A key 'id', "
+     "if "
      "written, repeats the key of the map.",
      "nodes:\n  2nd-step: {type: sum}", "nodes:\n  second_step: {type: sum}"},
     {"PS0016", "Malformed reference",
@@ -66,7 +69,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0017", "Malformed depends",
      "depends is one reference, or a list of references and of maps with one key each, slot to "
      "reference.",
-     "depends:\n  left: a.value\n  right: b.value", "depends:\n  - left: a.value\n  - right: b.value"},
+     "depends:\n  left: a.value\n  right: b.value",
+     "depends:\n  - left: a.value\n  - right: b.value"},
     {"PS0018", "Missing key", "A node and an input need 'type'; an asset needs 'type' and 'scope'.",
      "nodes:\n  a: {depends: b.value}", "nodes:\n  a: {type: sum, depends: b.value}"},
     {"PS0019", "Text too large", "A tube file may have 256 MiB.", "", ""},
@@ -107,7 +111,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "break the cycle; a value for the next epoch lives in a stateful node"},
     {"PS0106", "Dependency across maps",
      "A node runs once per element of the maps it lies below. It cannot lie below two maps of "
-     "which neither lies below the other. The same holds for trigger and n of a gather. Maps may be "
+     "which neither lies below the other. The same holds for trigger and n of a gather. Maps may "
+     "be "
      "nested to 32.",
      "depends: [map_a.value, map_b.value]", "depends: [gather_a.value, map_b.value]"},
     {"PS0107", "More than one return", "A tube has at most one node of type return.",
@@ -135,8 +140,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0201", "Unknown type",
      "type names no operator, builtin or Python object that can be found.", "type: table.raed",
      "type: table.read\n# penstock ops list"},
-    {"PS0202", "Unknown parameter", "The type has no parameter of this name.", "params: {pth: x.csv}",
-     "params: {path: x.csv}\n# penstock ops describe table.read"},
+    {"PS0202", "Unknown parameter", "The type has no parameter of this name.",
+     "params: {pth: x.csv}", "params: {path: x.csv}\n# penstock ops describe table.read"},
     {"PS0203", "Missing parameter", "A parameter without a default is not given.", "", ""},
     {"PS0204", "Parameter of the wrong type",
      "The value of a parameter has another type than the operator declares. Numbers in quotes are "
@@ -145,7 +150,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0205", "Parameter is not one of its choices", "The parameter takes one of a few texts.", "",
      "penstock ops describe NAME"},
     {"PS0206", "Type cannot be imported",
-     "The Python module of the type, or the object in it, cannot be imported. The message of Python "
+     "The Python module of the type, or the object in it, cannot be imported. The message of "
+     "Python "
      "follows. A type is a module path, a dot, and one name: methods of classes are not found.",
      "type: my_package.stpes.load", "type: my_package.steps.load"},
 
@@ -167,7 +173,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "", ""},
     {"PS0402", "Wrong number of outputs",
      "A node with several signals must give a sequence with one member for each.",
-     "def f() -> tuple[Annotated[int, Name(\"a\")], Annotated[int, Name(\"b\")]]:\n    return 1, 2, 3",
+     "def f() -> tuple[Annotated[int, Name(\"a\")], Annotated[int, Name(\"b\")]]:\n    return 1, "
+     "2, 3",
      "    return 1, 2"},
     {"PS0403", "Value cannot be encoded",
      "A value must be encoded for its content address, for another process or for a native "
@@ -182,11 +189,12 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "", ""},
 
     {"PS0501", "Worker died",
-     "A worker process ended while it ran a node, by a signal or by exit(), more often than the task "
+     "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
+     "task "
      "may be tried again.",
      "", "run the tube with --runner sync to see the failure in one process"},
-    {"PS0502", "Worker cannot start", "A worker process could not be started or did not answer.", "",
-     ""},
+    {"PS0502", "Worker cannot start", "A worker process could not be started or did not answer.",
+     "", ""},
     {"PS0503", "Task timeout",
      "A node ran longer than task_timeout allows. Its worker was stopped and replaced.", "",
      "MultiProcessRunner(tube, task_timeout=3600)"},
@@ -197,7 +205,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "A worker loads the tube again and found other code or parameters than the run has.",
      "a module edited while the run starts", ""},
     {"PS0506", "State cannot be rebuilt",
-     "A worker ended, and the state of a stateful node in it can only be rebuilt by repeating the node's "
+     "A worker ended, and the state of a stateful node in it can only be rebuilt by repeating the "
+     "node's "
      "calls; their inputs were more than is kept (64 MiB).",
      "", "run it again, or use --runner threads for this tube"},
 
@@ -218,7 +227,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "show takes the id of a run or the address of a result, or the first characters of either.",
      "penstock show bafy", "penstock history"},
     {"PS0908", "History cannot be read or written",
-     "The history lives in $PENSTOCK_HOME or ~/.local/share/penstock. A run whose history cannot be "
+     "The history lives in $PENSTOCK_HOME or ~/.local/share/penstock. A run whose history cannot "
+     "be "
      "written goes on; it says so once.",
      "", ""},
     {"PS0909", "Output file cannot be written", "The report or picture cannot be written.", "", ""},
@@ -226,6 +236,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
 
 }  // namespace
 
-std::span<const ErrorTopic> error_topics() { return kTopics; }
+std::span<const ErrorTopic> error_topics() {
+  return kTopics;
+}
 
 }  // namespace penstock::flow

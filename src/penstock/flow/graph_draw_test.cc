@@ -65,8 +65,8 @@ nodes:
   c: {type: sum, depends: b.value}
   d: {type: sum, depends: nowhere.value}
 )");
-  for (const GraphFormat format : {GraphFormat::kAscii, GraphFormat::kMermaid, GraphFormat::kDot,
-                                   GraphFormat::kSvg}) {
+  for (const GraphFormat format :
+       {GraphFormat::kAscii, GraphFormat::kMermaid, GraphFormat::kDot, GraphFormat::kSvg}) {
     EXPECT_THAT(draw_graph(spec, format), HasSubstr("d"));
   }
   EXPECT_EQ(make_graph(spec).edges.size(), 2U);
@@ -91,12 +91,14 @@ TEST(GraphDrawTest, DrawsDotThatNamesEveryEdgeOnce) {
 TEST(GraphDrawTest, KeepsNodesOfALayerApart) {
   std::string text = "nodes:\n  a: {type: sum}\n";
   for (int i = 0; i < 30; ++i) {
-    text += fmt::format("  n{}: {{type: sum, depends: {}}}\n", i, i % 3 == 0 ? "a.value" : fmt::format("n{}.value", i / 2));
+    text += fmt::format("  n{}: {{type: sum, depends: {}}}\n", i,
+                        i % 3 == 0 ? "a.value" : fmt::format("n{}.value", i / 2));
   }
   const std::string svg = draw_graph(tube(text), GraphFormat::kSvg);
   // Rectangles of one column (equal x) must not overlap: 40 high, so 40 apart at least.
   std::vector<std::pair<double, double>> boxes;
-  for (std::size_t at = svg.find("<rect"); at != std::string::npos; at = svg.find("<rect", at + 1)) {
+  for (std::size_t at = svg.find("<rect"); at != std::string::npos;
+       at = svg.find("<rect", at + 1)) {
     double x = 0;
     double y = 0;
     ASSERT_EQ(std::sscanf(svg.c_str() + svg.find(" x=", at), " x=\"%lf\" y=\"%lf\"", &x, &y), 2);
@@ -114,7 +116,8 @@ TEST(GraphDrawTest, KeepsNodesOfALayerApart) {
 TEST(GraphDrawTest, DrawsLargeTubesInBoundedTime) {
   std::string text = "nodes:\n  n0: {type: sum}\n";
   for (int i = 1; i < 3000; ++i) {
-    text += fmt::format("  n{}: {{type: sum, depends: [n{}.value, n0.value, n{}.value]}}\n", i, i - 1, i / 2);
+    text += fmt::format("  n{}: {{type: sum, depends: [n{}.value, n0.value, n{}.value]}}\n", i,
+                        i - 1, i / 2);
   }
   const Spec spec = tube(text);
   EXPECT_THAT(draw_graph(spec, GraphFormat::kSvg), HasSubstr("n2999"));

@@ -34,15 +34,22 @@ class Collector {
 
   GraphModel take() {
     for (const InputSpec& input : spec_.inputs) {
-      add({.id = "input." + input.id, .label = input.id, .type = input.type,
+      add({.id = "input." + input.id,
+           .label = input.id,
+           .type = input.type,
            .kind = GraphKind::kInput});
     }
     for (const AssetSpec& asset : spec_.assets) {
-      add({.id = "assets." + asset.id, .label = asset.id, .type = asset.type,
+      add({.id = "assets." + asset.id,
+           .label = asset.id,
+           .type = asset.type,
            .kind = GraphKind::kAsset});
     }
     for (const NodeSpec& node : spec_.nodes) {
-      add({.id = node.id, .label = node.id, .type = node.type, .kind = kind_of(node.type),
+      add({.id = node.id,
+           .label = node.id,
+           .type = node.type,
+           .kind = kind_of(node.type),
            .enabled = node.enabled});
     }
     for (const NodeSpec& node : spec_.nodes) {
@@ -64,7 +71,8 @@ class Collector {
       const bool is_virtual = dependency.node == "input" || dependency.node == "assets";
       const std::string from =
           is_virtual ? fmt::format("{}.{}", dependency.node, dependency.signal) : dependency.node;
-      edge(from, to, {.signal = is_virtual ? "" : dependency.signal, .slot = dependency.slot}, false);
+      edge(from, to, {.signal = is_virtual ? "" : dependency.signal, .slot = dependency.slot},
+           false);
     }
     for (const ParameterValue& parameter : node.params) {
       if (parameter.value.is(core::Kind::kText) &&
@@ -191,8 +199,8 @@ void place(GraphModel& graph) {
       const GraphNode& from = graph.nodes[static_cast<std::size_t>(edge.from)];
       node.layer = std::max(node.layer, from.layer + 1);
       std::vector<std::string> maps = from.maps;
-      const bool only_count = std::ranges::all_of(
-          edge.parts, [](const GraphPart& part) { return part.signal == "n"; });
+      const bool only_count =
+          std::ranges::all_of(edge.parts, [](const GraphPart& part) { return part.signal == "n"; });
       if (from.kind == GraphKind::kMap && !only_count) {
         maps.push_back(from.id);
       }
@@ -282,7 +290,9 @@ std::string draw_dot(const GraphModel& graph) {
     const std::string type = node.type.empty() ? "" : "\\n" + quoted(node.type, false);
     out += fmt::format("  \"{}\" [label=\"{}{}\"{}{}];\n", quoted(node.id, false),
                        quoted(node.label, false), type,
-                       round ? ", shape=ellipse" : structural ? ", shape=hexagon" : "",
+                       round        ? ", shape=ellipse"
+                       : structural ? ", shape=hexagon"
+                                    : "",
                        node.enabled ? "" : ", style=dashed");
   }
   for (const GraphEdge& edge : graph.edges) {

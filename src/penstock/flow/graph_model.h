@@ -14,9 +14,9 @@ namespace penstock::flow {
 enum class GraphKind : std::uint8_t { kOperator, kMap, kGather, kReturn, kTube, kInput, kAsset };
 
 struct GraphNode {
-  std::string id;      ///< of the node; "input.x" and "assets.x" for those
-  std::string label;   ///< what is shown
-  std::string type;    ///< second line of the label; may be empty
+  std::string id;     ///< of the node; "input.x" and "assets.x" for those
+  std::string label;  ///< what is shown
+  std::string type;   ///< second line of the label; may be empty
   GraphKind kind = GraphKind::kOperator;
   bool enabled = true;
   std::int32_t layer = 0;             ///< longest path from a node without producers
@@ -39,7 +39,7 @@ struct GraphEdge {
 };
 
 struct GraphModel {
-  std::vector<GraphNode> nodes;      ///< each after its producers
+  std::vector<GraphNode> nodes;  ///< each after its producers
   std::vector<GraphEdge> edges;
 };
 

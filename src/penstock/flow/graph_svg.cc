@@ -24,10 +24,10 @@ constexpr double kRowGap = 18;
 constexpr double kLayerGap = 64;
 constexpr double kMargin = 16;
 constexpr double kMinWidth = 72;
-constexpr std::size_t kMaxLabel = 34;   // characters; the rest is in the tooltip
-constexpr std::size_t kMaxSlot = 10;    // longer names of slots are in the tooltip only
-constexpr std::size_t kMaxLabelled = 3; // edges into a node that leave room for names
-constexpr double kPortGap = 11;         // between the ends of edges at one side of a node
+constexpr std::size_t kMaxLabel = 34;    // characters; the rest is in the tooltip
+constexpr std::size_t kMaxSlot = 10;     // longer names of slots are in the tooltip only
+constexpr std::size_t kMaxLabelled = 3;  // edges into a node that leave room for names
+constexpr double kPortGap = 11;          // between the ends of edges at one side of a node
 constexpr int kOrderSweeps = 12;
 constexpr int kPlaceSweeps = 16;
 constexpr std::size_t kMaxBends = 100'000;  // beyond, long edges are drawn straight
@@ -70,7 +70,9 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-bool is_lead(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
+bool is_lead(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+}
 
 std::size_t num_characters(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(text, is_lead));
@@ -94,7 +96,7 @@ std::string shortened(std::string_view text) {
 
 /// A node of the graph, or a bend of an edge.
 struct Box {
-  std::int32_t node = -1;      ///< -1: a bend
+  std::int32_t node = -1;  ///< -1: a bend
   std::int32_t layer = 0;
   double x = 0, y = 0, width = 0, height = kNodeHeight;
   std::vector<std::int32_t> before, after;  ///< boxes in the neighbouring layers
@@ -125,7 +127,8 @@ class Layout {
       const GraphNode& node = graph_.nodes[i];
       const double label = 7.6 * static_cast<double>(num_characters(shortened(node.label)));
       const double type = 5.9 * static_cast<double>(num_characters(shortened(node.type)));
-      boxes_.push_back({.node = static_cast<std::int32_t>(i), .layer = node.layer,
+      boxes_.push_back({.node = static_cast<std::int32_t>(i),
+                        .layer = node.layer,
                         .width = std::max(kMinWidth, std::max(label, type) + 24)});
       if (static_cast<std::size_t>(node.layer) >= layers_.size()) {
         layers_.resize(static_cast<std::size_t>(node.layer) + 1);
@@ -147,8 +150,8 @@ class Layout {
       std::int32_t first = boxes_[i].layer + static_cast<std::int32_t>(layers_.size());
       for (const std::int32_t edge : node.out) {
         first = std::min(
-            first, boxes_[static_cast<std::size_t>(
-                              graph_.edges[static_cast<std::size_t>(edge)].to)].layer);
+            first, boxes_[static_cast<std::size_t>(graph_.edges[static_cast<std::size_t>(edge)].to)]
+                       .layer);
       }
       boxes_[i].layer = std::max(boxes_[i].layer, first - 1);
     }
@@ -164,8 +167,8 @@ class Layout {
     const bool straight = num_bends > kMaxBends;
     for (const GraphEdge& edge : graph_.edges) {
       std::vector<std::int32_t> path{edge.from};
-      for (std::int32_t layer = at(edge.from).layer + 1;
-           !straight && layer < at(edge.to).layer; ++layer) {
+      for (std::int32_t layer = at(edge.from).layer + 1; !straight && layer < at(edge.to).layer;
+           ++layer) {
         const auto bend = static_cast<std::int32_t>(boxes_.size());
         boxes_.push_back({.layer = layer, .height = kBendHeight});
         layers_[static_cast<std::size_t>(layer)].push_back(bend);
@@ -243,7 +246,8 @@ class Layout {
     std::vector<double> wish(count), down(count), up(count);
     for (std::size_t i = 0; i < count; ++i) {
       const Box& one = box(layer[i]);
-      wish[i] = mean_place(forth ? one.before : one.after, y, y[static_cast<std::size_t>(layer[i])]);
+      wish[i] =
+          mean_place(forth ? one.before : one.after, y, y[static_cast<std::size_t>(layer[i])]);
     }
     const auto distance = [&](std::size_t i) {
       return (box(layer[i - 1]).height + box(layer[i]).height) / 2 + kRowGap;
@@ -311,7 +315,7 @@ class Layout {
   }
 
   const GraphModel& graph_;
-  std::vector<double> enters_, leaves_;   ///< by edge
+  std::vector<double> enters_, leaves_;  ///< by edge
   std::vector<Box> boxes_;
   std::vector<std::vector<std::int32_t>> layers_;
   std::vector<std::vector<std::int32_t>> paths_;
@@ -331,8 +335,8 @@ std::string drawn_edge(const GraphModel& graph, const Layout& layout, std::size_
     const double to_x = last ? to.x - 5 : to.x;
     const double to_y = last ? layout.port(number, true) : to.y;
     const double bend = std::max(16.0, (to_x - x) / 2);
-    line += fmt::format("C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}", x + bend, y, to_x - bend, to_y,
-                        to_x, to_y);
+    line += fmt::format("C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}", x + bend, y, to_x - bend,
+                        to_y, to_x, to_y);
     x = to_x;
     y = to_y;
   }
@@ -348,15 +352,16 @@ std::string drawn_edge(const GraphModel& graph, const Layout& layout, std::size_
   const bool says = edge.parts.size() == 1 && !slot.empty() && slot != from.label &&
                     slot.size() <= kMaxSlot && target.in.size() <= kMaxLabelled;
   if (!edge.parameter && says) {
-    out += fmt::format("<text class=\"l\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n",
-                       x - 5, y - 3.5, escaped(slot));
+    out +=
+        fmt::format("<text class=\"l\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n",
+                    x - 5, y - 3.5, escaped(slot));
   }
   return out;
 }
 
 std::string drawn_node(const GraphNode& node, const Box& box) {
   const bool is_input = node.kind == GraphKind::kInput || node.kind == GraphKind::kAsset;
-  const std::string_view kind = is_input                           ? "i"
+  const std::string_view kind = is_input                            ? "i"
                                 : node.kind == GraphKind::kReturn   ? "r"
                                 : node.kind == GraphKind::kOperator ? "n"
                                                                     : "m";
@@ -370,16 +375,17 @@ std::string drawn_node(const GraphNode& node, const Box& box) {
     out += fmt::format("<path class=\"k\" d=\"M{:.1f} {:.1f}h{:.1f}a8 8 0 0 1 8 8v{:.1f}\"/>",
                        box.x + 10, top - 3.5, box.width - 14.5, box.height - 14);
   }
-  out += fmt::format("<title>{}</title><rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
-                     "height=\"{:.1f}\" rx=\"{}\"/>",
-                     escaped(tip), node.enabled ? "" : "x", box.x, top, box.width, box.height,
-                     is_input ? 20 : 8);
+  out += fmt::format(
+      "<title>{}</title><rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
+      "height=\"{:.1f}\" rx=\"{}\"/>",
+      escaped(tip), node.enabled ? "" : "x", box.x, top, box.width, box.height, is_input ? 20 : 8);
   const double label_y = node.type.empty() ? box.y + 4.5 : box.y - 2;
   out += fmt::format("<text class=\"t\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>",
                      middle, label_y, escaped(shortened(node.label)));
   if (!node.type.empty()) {
-    out += fmt::format("<text class=\"s\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>",
-                       middle, box.y + 12, escaped(shortened(node.type)));
+    out +=
+        fmt::format("<text class=\"s\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>",
+                    middle, box.y + 12, escaped(shortened(node.type)));
   }
   return out + "</g>\n";
 }
@@ -392,7 +398,8 @@ std::string draw_svg(const GraphModel& graph) {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"tube\" viewBox=\"0 0 {0:.0f} {1:.0f}\" "
       "width=\"{0:.0f}\" height=\"{1:.0f}\" role=\"img\" aria-label=\"Pipeline graph\">\n{2}"
       "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"4\" refY=\"4\" markerWidth=\"6\" "
-      "markerHeight=\"6\" orient=\"auto\"><path class=\"a\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n",
+      "markerHeight=\"6\" orient=\"auto\"><path class=\"a\" d=\"M0 0L8 4L0 "
+      "8z\"/></marker></defs>\n",
       layout.width(), layout.height(), kStyle);
   for (std::size_t i = 0; i < graph.edges.size(); ++i) {
     out += drawn_edge(graph, layout, i);

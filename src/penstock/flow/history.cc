@@ -1,8 +1,6 @@
 // The history file. Its observer is in history_observer.cc.
 #include "penstock/flow/history.h"
 
-#include <sqlite3.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -11,6 +9,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include "penstock/core/identity.h"
 #include "penstock/flow/history_record.h"
@@ -44,13 +43,15 @@ class Statement {
   Statement& operator=(const Statement&) = delete;
 
   Statement& text(int at, std::string_view value) {
-    ready_ = ready_ && sqlite3_bind_text(statement_, at, value.data(),
-                                         static_cast<int>(value.size()), SQLITE_TRANSIENT) == SQLITE_OK;
+    ready_ =
+        ready_ && sqlite3_bind_text(statement_, at, value.data(), static_cast<int>(value.size()),
+                                    SQLITE_TRANSIENT) == SQLITE_OK;
     return *this;
   }
   Statement& blob(int at, std::string_view value) {
-    ready_ = ready_ && sqlite3_bind_blob(statement_, at, value.data(),
-                                         static_cast<int>(value.size()), SQLITE_TRANSIENT) == SQLITE_OK;
+    ready_ =
+        ready_ && sqlite3_bind_blob(statement_, at, value.data(), static_cast<int>(value.size()),
+                                    SQLITE_TRANSIENT) == SQLITE_OK;
     return *this;
   }
   Statement& integer(int at, std::int64_t value) {
@@ -72,9 +73,9 @@ class Statement {
   std::string_view column(int at) const {
     const void* const data = sqlite3_column_blob(statement_, at);
     const int size = sqlite3_column_bytes(statement_, at);
-    return data == nullptr ? std::string_view()
-                           : std::string_view(static_cast<const char*>(data),
-                                              static_cast<std::size_t>(size));
+    return data == nullptr
+               ? std::string_view()
+               : std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(size));
   }
   std::int64_t number(int at) const { return sqlite3_column_int64(statement_, at); }
 
@@ -134,17 +135,16 @@ base::Result<std::unique_ptr<History>> History::open(std::string home) {
   std::error_code failed;
   fs::create_directories(home, failed);
   if (failed) {
-    return base::fail(base::Error(ErrorCode::kUnavailable,
-                                  fmt::format("history: cannot make the folder '{}': {}", home,
-                                              failed.message()))
-                          .with_id(kId)
-                          .with_help("set PENSTOCK_HOME to a folder you may write, or --no-history"));
+    return base::fail(
+        base::Error(ErrorCode::kUnavailable,
+                    fmt::format("history: cannot make the folder '{}': {}", home, failed.message()))
+            .with_id(kId)
+            .with_help("set PENSTOCK_HOME to a folder you may write, or --no-history"));
   }
   sqlite3* db = nullptr;
   const std::string path = home + "/history.sqlite";
-  const int opened = sqlite3_open_v2(path.c_str(), &db,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                                     nullptr);
+  const int opened = sqlite3_open_v2(
+      path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   // Owned from here on, also when opening failed: SQLite hands out a handle to ask what went wrong.
   std::unique_ptr<History> history(new History(std::move(home), db));
   if (opened != SQLITE_OK) {
@@ -158,7 +158,9 @@ base::Result<std::unique_ptr<History>> History::open(std::string home) {
   return history;
 }
 
-History::~History() { sqlite3_close(db_); }
+History::~History() {
+  sqlite3_close(db_);
+}
 
 base::Status History::create_tables() {
   std::int64_t version = 0;
@@ -171,11 +173,13 @@ base::Status History::create_tables() {
     return {};
   }
   if (version > kSchemaVersion) {
-    return base::fail(base::Error(ErrorCode::kFailedPrecondition,
-                                  fmt::format("history: version {} was written by a newer penstock, "
-                                              "this one knows {}", version, kSchemaVersion))
-                          .with_id(kId)
-                          .with_help("upgrade penstock, or set PENSTOCK_HOME to another folder"));
+    return base::fail(
+        base::Error(ErrorCode::kFailedPrecondition,
+                    fmt::format("history: version {} was written by a newer penstock, "
+                                "this one knows {}",
+                                version, kSchemaVersion))
+            .with_id(kId)
+            .with_help("upgrade penstock, or set PENSTOCK_HOME to another folder"));
   }
   PENSTOCK_RETURN_IF_ERROR(execute(db_, "PRAGMA journal_mode = WAL", "set the journal"));
   return execute(db_,
@@ -223,7 +227,8 @@ base::Result<std::vector<RunRecord>> History::select(std::string_view where, std
                                                      std::int64_t limit,
                                                      std::int64_t* num_damaged) const {
   Statement ask(db_, fmt::format("SELECT record, digest FROM runs {} ORDER BY started_us DESC, "
-                                 "run_id DESC LIMIT ?3", where));
+                                 "run_id DESC LIMIT ?3",
+                                 where));
   ask.integer(3, limit);
   if (!where.empty()) {
     ask.text(1, text);
@@ -270,8 +275,10 @@ base::Result<std::string> History::root_of(std::string_view cid) const {
   std::string root(ask.column(0));
   const core::Cid seen{.codec = core::Codec::kDagCbor, .digest = core::hash_bytes(root)};
   if (seen.to_string() != cid) {
-    return base::fail(ErrorCode::kDataLoss, fmt::format("the result '{}' in the history is damaged: "
-                                                        "its address is {}", cid, seen.to_string()));
+    return base::fail(ErrorCode::kDataLoss,
+                      fmt::format("the result '{}' in the history is damaged: "
+                                  "its address is {}",
+                                  cid, seen.to_string()));
   }
   return root;
 }
@@ -347,8 +354,8 @@ base::Status History::prune(const HistoryLimits& limits) {
                    "DELETE FROM runs WHERE started_us < ?1 OR run_id IN "
                    "(SELECT run_id FROM runs ORDER BY started_us, run_id LIMIT ?2)");
   PENSTOCK_RETURN_IF_ERROR(remove.integer(1, oldest_us).integer(2, excess).run("prune"));
-  PENSTOCK_RETURN_IF_ERROR(execute(
-      db_, "DELETE FROM results WHERE run_id NOT IN (SELECT run_id FROM runs)", "prune"));
+  PENSTOCK_RETURN_IF_ERROR(
+      execute(db_, "DELETE FROM results WHERE run_id NOT IN (SELECT run_id FROM runs)", "prune"));
   prune_blocks(block_folder(), limits.max_block_bytes);
   return {};
 }

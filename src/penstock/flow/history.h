@@ -31,15 +31,15 @@ struct NodeRecord {
 struct ResultRecord {
   std::int64_t epoch = 0;
   std::string cid;
-  std::string root;   ///< canonical bytes of a small result, to be written; empty when read
+  std::string root;  ///< canonical bytes of a small result, to be written; empty when read
 };
 
 struct RunRecord {
   std::string run_id;
-  std::string file;          ///< absolute path of the tube, or its name when it has no file
-  std::string plan;          ///< digest of the plan, hex
+  std::string file;  ///< absolute path of the tube, or its name when it has no file
+  std::string plan;  ///< digest of the plan, hex
   std::string runner, version, backend;
-  std::string status;        ///< "running", "ok", "failed", "interrupted"
+  std::string status;  ///< "running", "ok", "failed", "interrupted"
   std::string error_id, error, origin;
   std::int64_t started_us = 0;  ///< unix time
   std::int64_t pid = 0;
@@ -48,7 +48,7 @@ struct RunRecord {
   double elapsed_s = 0;
   std::vector<std::pair<std::string, std::string>> inputs;  ///< name, value in one line
   std::vector<NodeRecord> nodes;
-  std::vector<ResultRecord> cids;   ///< of the first kMaxCids results and of the last
+  std::vector<ResultRecord> cids;  ///< of the first kMaxCids results and of the last
 };
 
 struct HistoryLimits {
@@ -80,7 +80,8 @@ class History {
   /// Runs whose id begins with `prefix`, newest first, at most `limit`.
   base::Result<std::vector<RunRecord>> find_runs(std::string_view prefix, std::int64_t limit) const;
   /// Full CIDs that begin with `prefix`, at most `limit`.
-  base::Result<std::vector<std::string>> find_cids(std::string_view prefix, std::int64_t limit) const;
+  base::Result<std::vector<std::string>> find_cids(std::string_view prefix,
+                                                   std::int64_t limit) const;
   /// Runs that gave the result `cid`, newest first.
   base::Result<std::vector<RunRecord>> runs_with(std::string_view cid, std::int64_t limit) const;
   /// Canonical bytes of a small result; kNotFound when it is not here (it may be a block).

@@ -70,7 +70,8 @@ std::string shown(const core::Value& value) {
 }  // namespace
 
 HistoryObserver::HistoryObserver(std::string home, bool keep_values, HistoryLimits limits)
-    : home_(std::move(home)), keep_values_(keep_values), limits_(limits) {}
+    : home_(std::move(home)), keep_values_(keep_values), limits_(limits) {
+}
 
 HistoryObserver::~HistoryObserver() = default;
 
@@ -105,8 +106,8 @@ void HistoryObserver::on_start(const Plan& plan, const RunInfo& info) {
   }
   history_ = std::move(*history);
   if (auto runs = history_->list(8, record_.file); runs.has_value()) {
-    const auto finished = std::ranges::find_if(
-        *runs, [](const RunRecord& run) { return run.status != "running"; });
+    const auto finished =
+        std::ranges::find_if(*runs, [](const RunRecord& run) { return run.status != "running"; });
     before_ = finished == runs->end() ? std::nullopt : std::optional(std::move(*finished));
   }
   note(history_->put(record_));
@@ -128,7 +129,8 @@ ResultRecord HistoryObserver::address(std::int64_t epoch, const core::Value& val
   ResultRecord out{.epoch = epoch, .cid = {}, .root = {}};
   const auto no_address = [&](const base::Error& why) {
     note(base::fail(base::Error(why.code(), fmt::format("the result of epoch {} has no content "
-                                                        "address: {}", epoch, why.message()))
+                                                        "address: {}",
+                                                        epoch, why.message()))
                         .with_id("PS0403")));
     return out;
   };

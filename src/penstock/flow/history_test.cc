@@ -1,7 +1,6 @@
 // The history file: what is written is read back, bounded, and verified.
 #include "penstock/flow/history.h"
 
-#include <sqlite3.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "penstock/core/block_store.h"
 #include "penstock/core/identity.h"
@@ -160,7 +160,8 @@ TEST_F(HistoryTest, PrunesTheOldestBlocks) {
   ASSERT_TRUE(store.has_value());
   std::vector<core::Cid> cids;
   for (int i = 0; i < 3; ++i) {
-    cids.push_back(*core::put_value(**store, Value::text(std::string(1000, static_cast<char>('a' + i)))));
+    cids.push_back(
+        *core::put_value(**store, Value::text(std::string(1000, static_cast<char>('a' + i)))));
     const std::filesystem::file_time_type when{std::chrono::hours(i)};
     std::filesystem::last_write_time((*store)->path_of(cids.back()), when);
   }

@@ -11,7 +11,9 @@
 namespace penstock::flow {
 namespace {
 
-TEST(IdIndexTest, FindsNothingWhenEmpty) { EXPECT_EQ(IdIndex().find("a"), IdIndex::kAbsent); }
+TEST(IdIndexTest, FindsNothingWhenEmpty) {
+  EXPECT_EQ(IdIndex().find("a"), IdIndex::kAbsent);
+}
 
 TEST(IdIndexTest, KeepsTheFirstNumberOfAnId) {
   IdIndex index;

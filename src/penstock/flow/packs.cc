@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 1> kPacks{"table"};
 
 struct Pack {
   std::once_flag once;
-  core::Registry registry;                ///< built under `once`, then never changed
+  core::Registry registry;  ///< built under `once`, then never changed
   std::optional<base::Error> error;
   bool loaded = false;
 };
@@ -31,7 +31,9 @@ std::array<Pack, kPacks.size()>& packs() {
   return *all;
 }
 
-std::string_view prefix(std::string_view type) { return type.substr(0, type.find('.')); }
+std::string_view prefix(std::string_view type) {
+  return type.substr(0, type.find('.'));
+}
 
 std::optional<std::size_t> find_pack(std::string_view name) {
   const auto found = std::ranges::find(kPacks, name);
@@ -73,7 +75,9 @@ void load(std::string_view name, Pack& pack) {
 
 }  // namespace
 
-std::span<const std::string_view> pack_names() { return kPacks; }
+std::span<const std::string_view> pack_names() {
+  return kPacks;
+}
 
 bool is_pack_type(std::string_view type) {
   return type.contains('.') && find_pack(prefix(type)).has_value();

@@ -14,7 +14,9 @@ using Kind = YamlNode::Kind;
 
 }  // namespace
 
-std::string SpecReader::Owner::text() const { return fmt::format("{} '{}'", kind, id); }
+std::string SpecReader::Owner::text() const {
+  return fmt::format("{} '{}'", kind, id);
+}
 
 bool SpecReader::read_reference(const YamlTree& tree, std::int32_t value, Owner owner,
                                 Dependency& out) {
@@ -32,10 +34,10 @@ bool SpecReader::read_reference(const YamlTree& tree, std::int32_t value, Owner 
     if (dot == std::string_view::npos && is_identifier(producer)) {
       help = fmt::format("name the signal too: '{}.value'", producer);
     }
-    problems_.add(node.mark, "PS0016",
-                  fmt::format("'{}' in depends of {} is not 'node.signal'", node.text,
-                              owner.text()),
-                  std::move(help));
+    problems_.add(
+        node.mark, "PS0016",
+        fmt::format("'{}' in depends of {} is not 'node.signal'", node.text, owner.text()),
+        std::move(help));
     return false;
   }
   out.node = producer;
@@ -68,8 +70,8 @@ void SpecReader::read_dependency(const YamlTree& tree, std::int32_t item, NodeSp
       return;
     }
     if (!state.slots.insert(slot).second) {
-      problems_.add(mark, "PS0104", fmt::format("duplicate slot '{}' in depends of {}", slot,
-                                owner.text()),
+      problems_.add(mark, "PS0104",
+                    fmt::format("duplicate slot '{}' in depends of {}", slot, owner.text()),
                     "a slot takes one signal");
       return;
     }

@@ -22,8 +22,8 @@ using Kind = YamlNode::Kind;
 constexpr std::array<std::string_view, 8> kTopKeys{
     "noob_id", "noob_model", "noob_version", "description", "input", "assets", "nodes", "extends"};
 constexpr std::array<std::string_view, 12> kNodeKeys{
-    "type",  "id",         "depends",   "params", "enabled", "stateful", "description",
-    "retry", "timeout_ms", "resources", "cache",  "where"};
+    "type",        "id",    "depends",    "params",    "enabled", "stateful",
+    "description", "retry", "timeout_ms", "resources", "cache",   "where"};
 constexpr std::array<std::string_view, 6> kInputKeys{"type",    "id",       "scope",
                                                      "default", "required", "description"};
 constexpr std::array<std::string_view, 6> kAssetKeys{"type",   "id",      "scope",
@@ -53,8 +53,9 @@ std::string_view scope_name(Scope scope) {
 /// Texts that pydantic, and so every noob file, takes for a bool.
 std::optional<bool> bool_of_text(std::string_view text) {
   std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
   constexpr std::array<std::string_view, 6> kTrue{"true", "yes", "on", "y", "t", "1"};
   constexpr std::array<std::string_view, 6> kFalse{"false", "no", "off", "n", "f", "0"};
   if (std::ranges::find(kTrue, lower) != kTrue.end()) {
@@ -143,8 +144,8 @@ bool SpecReader::check_own_id(const YamlTree& tree, std::int32_t value, std::str
   return true;
 }
 
-std::string SpecReader::read_text(const YamlTree& tree, std::int32_t value,
-                                  const std::string& what, bool null_allowed) {
+std::string SpecReader::read_text(const YamlTree& tree, std::int32_t value, const std::string& what,
+                                  bool null_allowed) {
   if (tree.is_text(value)) {
     return std::string(tree[value].text);
   }
@@ -168,19 +169,20 @@ std::string SpecReader::read_type(const YamlTree& tree, std::int32_t value, Owne
     begin = dot + 1;
   }
   if (!valid) {
-    problems_.add(tree[value].mark, "PS0025",
-                  fmt::format("type of {} is '{}', wanted a name such as 'pkg.mod.function'",
-                              owner.text(), type),
-                  "relative names and other characters than letters, digits, '_' and '.' are refused");
+    problems_.add(
+        tree[value].mark, "PS0025",
+        fmt::format("type of {} is '{}', wanted a name such as 'pkg.mod.function'", owner.text(),
+                    type),
+        "relative names and other characters than letters, digits, '_' and '.' are refused");
   }
   return type;
 }
 
 std::optional<bool> SpecReader::read_bool(const YamlTree& tree, std::int32_t value,
                                           const std::string& what) {
-  const core::Value seen =
-      tree[value].kind == Kind::kMap || tree[value].kind == Kind::kList ? core::Value()
-                                                                        : tree.to_value(value);
+  const core::Value seen = tree[value].kind == Kind::kMap || tree[value].kind == Kind::kList
+                               ? core::Value()
+                               : tree.to_value(value);
   if (seen.is(core::Kind::kBool)) {
     return seen.as_bool();
   }
@@ -217,10 +219,10 @@ std::optional<Scope> SpecReader::read_scope(const YamlTree& tree, std::int32_t v
     }
   }
   const std::string guess = nearest(seen, names);
-  problems_.add(tree[value].mark, "PS0023",
-                fmt::format("scope of {} is '{}', wanted one of: {}", owner, seen,
-                            fmt::join(names, ", ")),
-                guess.empty() ? "" : fmt::format("did you mean '{}'?", guess));
+  problems_.add(
+      tree[value].mark, "PS0023",
+      fmt::format("scope of {} is '{}', wanted one of: {}", owner, seen, fmt::join(names, ", ")),
+      guess.empty() ? "" : fmt::format("did you mean '{}'?", guess));
   return std::nullopt;
 }
 
@@ -237,7 +239,8 @@ void SpecReader::read_enabled(const YamlTree& tree, std::int32_t value, NodeSpec
                               node.id, seen));
     return;
   }
-  node.enabled = read_bool(tree, value, fmt::format("enabled of node '{}'", node.id)).value_or(true);
+  node.enabled =
+      read_bool(tree, value, fmt::format("enabled of node '{}'", node.id)).value_or(true);
 }
 
 void SpecReader::read_params(const YamlTree& tree, std::int32_t value, const std::string& owner,
@@ -444,7 +447,8 @@ void SpecReader::read_asset(const YamlTree& tree, std::string_view id, Mark mark
     } else if (name == "params") {
       read_params(tree, member, owner, true, asset.params);
     } else if (name == "depends") {
-      if (Dependency depends; !tree.is_null(member) && read_reference(tree, member, {.kind = "asset", .id = id}, depends)) {
+      if (Dependency depends; !tree.is_null(member) &&
+                              read_reference(tree, member, {.kind = "asset", .id = id}, depends)) {
         asset.depends = std::move(depends);
       }
     } else if (name == "description") {

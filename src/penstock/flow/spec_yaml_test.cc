@@ -246,7 +246,8 @@ nodes:
 TEST(SpecYamlTest, StopsAnAliasBomb) {
   std::string text = "nodes: {a: {type: sum, params: {x0: &x0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]";
   for (int i = 1; i < 30; ++i) {
-    text += fmt::format(", x{0}: &x{0} [*x{1}, *x{1}, *x{1}, *x{1}, *x{1}, *x{1}, *x{1}]", i, i - 1);
+    text +=
+        fmt::format(", x{0}: &x{0} [*x{1}, *x{1}, *x{1}, *x{1}, *x{1}, *x{1}, *x{1}]", i, i - 1);
   }
   text += "}}}";
   const Diagnostics problems = refused(text);
@@ -302,7 +303,8 @@ nodes:
     depends: [x.y, s: t.u]
     params: {a: "line\nnext\n", b: " lead", c: "#", d: 1.0, e: .inf, f: 99999999999999999999,
              g: "\t\x1b\u2028", h: {}, i: [], j: "12", "k: k": null, l: "a\n\n", m: "", n: ')"
-                     "\xc3\xa9" R"('}
+                     "\xc3\xa9"
+                     R"('}
     enabled: no
     retry: {attempts: 3}
     where: gpu

@@ -25,7 +25,9 @@ constexpr auto kMagics = std::to_array<Magic>({
     {"\x1F\x8B", "a gzip file"},
     {"\x89PNG", "a PNG image"},
     {"%PDF-", "a PDF file"},
-    {"\x7F" "ELF", "an executable"},
+    {"\x7F"
+     "ELF",
+     "an executable"},
 });
 
 /// Offset of the first byte that is not part of valid UTF-8. `text` is known to be invalid.

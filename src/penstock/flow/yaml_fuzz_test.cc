@@ -16,11 +16,18 @@ namespace {
 
 std::vector<std::string> corpus() {
   std::vector<std::string> out{
-      "nodes:\n  a: &x {type: sum, params: {n: 0x1f, t: '3', l: [1.5, .inf, ~]}}\n  b:\n    <<: *x\n"
-      "    depends:\n      - a.value\n      - s: input.k\ninput: {k: {type: int, scope: process}}\n",
-      "noob_id: a/b\ndescription: |\n  two\n  lines\nnodes:\n  r: {type: return, depends: a.value}\n",
-      "? [a]\n: b\n", "- &a [*a]\n", "%YAML 1.2\n---\nnodes: {}\n...\n", "\xEF\xBB\xBFnodes: {}\n",
-      "a: \"\\x41\\u2028\\\n  b\"\n", "{a: b, c, ? d : e}\n"};
+      "nodes:\n  a: &x {type: sum, params: {n: 0x1f, t: '3', l: [1.5, .inf, ~]}}\n  b:\n    <<: "
+      "*x\n"
+      "    depends:\n      - a.value\n      - s: input.k\ninput: {k: {type: int, scope: "
+      "process}}\n",
+      "noob_id: a/b\ndescription: |\n  two\n  lines\nnodes:\n  r: {type: return, depends: "
+      "a.value}\n",
+      "? [a]\n: b\n",
+      "- &a [*a]\n",
+      "%YAML 1.2\n---\nnodes: {}\n...\n",
+      "\xEF\xBB\xBFnodes: {}\n",
+      "a: \"\\x41\\u2028\\\n  b\"\n",
+      "{a: b, c, ? d : e}\n"};
   const std::filesystem::path golden =
       std::filesystem::path(PENSTOCK_SOURCE_DIR) / "tests" / "golden" / "errors";
   if (std::filesystem::exists(golden)) {
@@ -97,7 +104,8 @@ TEST(YamlFuzzTest, AnswersEveryMutationOfTheCorpus) {
     const auto yaml = to_yaml(*spec);
     ASSERT_TRUE(yaml.has_value()) << text;
     const auto again = parse_spec(*yaml);
-    ASSERT_TRUE(again.has_value()) << text << "\n---\n" << *yaml << "\n---\n"
+    ASSERT_TRUE(again.has_value()) << text << "\n---\n"
+                                   << *yaml << "\n---\n"
                                    << to_error(again.error()).message();
     ASSERT_EQ(to_value(*again), to_value(*spec)) << text << "\n---\n" << *yaml;
   }

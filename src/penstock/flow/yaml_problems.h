@@ -27,7 +27,7 @@ class LineFinder {
   std::size_t break_length(std::size_t at) const;
 
   std::string_view text_;
-  std::size_t start_ = 0;     ///< of line `number_`
+  std::size_t start_ = 0;  ///< of line `number_`
   std::int32_t number_ = 1;
 };
 

@@ -69,7 +69,9 @@ YamlReader::~YamlReader() {
   yaml_parser_delete(&parser_);
 }
 
-Mark YamlReader::mark() const { return to_mark(event_.start_mark); }
+Mark YamlReader::mark() const {
+  return to_mark(event_.start_mark);
+}
 
 bool YamlReader::fail(Mark mark, std::string_view id, std::string message, std::string help) {
   if (!failed_) {
@@ -172,7 +174,9 @@ std::optional<YamlReader::Key> YamlReader::next_key() {
   return std::nullopt;
 }
 
-std::int32_t YamlReader::read() { return read_node(entered_ + 1); }
+std::int32_t YamlReader::read() {
+  return read_node(entered_ + 1);
+}
 
 bool YamlReader::check_key(std::int32_t index) {
   const YamlNode& key = tree_[index];

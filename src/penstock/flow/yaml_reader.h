@@ -7,8 +7,6 @@
 // Owner thread only. Internal to the room.
 #pragma once
 
-#include <yaml.h>
-
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,6 +14,8 @@
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include <yaml.h>
 
 #include "penstock/flow/spec.h"
 #include "penstock/flow/yaml_problems.h"
@@ -32,7 +32,7 @@ class YamlReader {
   struct Key {
     std::string_view text;  ///< valid until release()
     Mark mark;
-    bool merge = false;     ///< plain `<<`
+    bool merge = false;  ///< plain `<<`
   };
 
   /// `text` must be valid UTF-8 without NUL and outlive the reader.
@@ -82,7 +82,7 @@ class YamlReader {
   yaml_parser_t parser_{};
   yaml_event_t event_{};
   bool has_event_ = false, failed_ = false, pinned_ = false;
-  int entered_ = 0;                      ///< maps entered and not left
+  int entered_ = 0;  ///< maps entered and not left
   Problems& problems_;
   std::string_view text_;
   YamlTree tree_;

@@ -1,13 +1,14 @@
 // Resolution follows YAML 1.2.2, section 10.3.2 (core schema, tag resolution).
 #include "penstock/flow/yaml_scalar.h"
 
+#include <locale.h>
+
 #include <algorithm>
 #include <charconv>
 #include <clocale>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
-#include <locale.h>
 #include <string>
 #include <system_error>
 
@@ -19,7 +20,9 @@ using core::Value;
 // CPython's own limit for text to int; the conversion below is quadratic.
 constexpr std::size_t kMaxIntegerDigits = 4300;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 int digit_value(char c) {
   if (is_digit(c)) {
@@ -44,7 +47,8 @@ Value integer_of(bool negative, std::string_view digits, int base) {
   if (digits.empty()) {
     return Value::integer(0);
   }
-  constexpr auto kMaxPositive = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  constexpr auto kMaxPositive =
+      static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (error == std::errc() && small <= kMaxPositive) {
     const auto value = static_cast<std::int64_t>(small);
     return Value::integer(negative ? -value : value);
@@ -53,7 +57,8 @@ Value integer_of(bool negative, std::string_view digits, int base) {
   for (const char c : digits) {
     auto carry = static_cast<unsigned>(digit_value(c));
     for (char& byte : magnitude) {
-      carry += static_cast<unsigned>(static_cast<unsigned char>(byte)) * static_cast<unsigned>(base);
+      carry +=
+          static_cast<unsigned>(static_cast<unsigned char>(byte)) * static_cast<unsigned>(base);
       byte = static_cast<char>(carry & 0xFFU);
       carry >>= 8U;
     }
@@ -114,8 +119,7 @@ Value resolve_number(std::string_view text) {
     return integer_of(false, text.substr(2), 16);
   }
   const bool negative = text.front() == '-';
-  const std::string_view body =
-      negative || text.front() == '+' ? text.substr(1) : text;
+  const std::string_view body = negative || text.front() == '+' ? text.substr(1) : text;
   if (body.size() <= kMaxIntegerDigits && all_digits(body, 10)) {
     return integer_of(negative, body, 10);
   }
@@ -160,6 +164,8 @@ Value resolve_plain_scalar(std::string_view text) {
   return value.is_absent() ? Value::text(std::string(text)) : value;
 }
 
-bool resolves_to_other_than_text(std::string_view text) { return !resolve(text).is_absent(); }
+bool resolves_to_other_than_text(std::string_view text) {
+  return !resolve(text).is_absent();
+}
 
 }  // namespace penstock::flow

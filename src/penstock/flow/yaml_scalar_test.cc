@@ -23,9 +23,10 @@ TEST(YamlScalarTest, ResolvesNullAndBool) {
 }
 
 TEST(YamlScalarTest, KeepsWordsOfOlderSchemasAsText) {
-  for (const char* text : {"yes", "no", "on", "off", "y", "n", "tRue", "nUll", "2001-12-14", "1_000",
-                           "0b11", "1:30", "0o8", "0xg", "-0x1", "+0o7", "--1", "+", "-", ".", "..",
-                           "1e", "1e+", "e1", ".e1", ".inff", "nan", "inf", "+.nan", "="}) {
+  for (const char* text :
+       {"yes",  "no",   "on",  "off", "y",    "n",     "tRue", "nUll", "2001-12-14", "1_000",
+        "0b11", "1:30", "0o8", "0xg", "-0x1", "+0o7",  "--1",  "+",    "-",          ".",
+        "..",   "1e",   "1e+", "e1",  ".e1",  ".inff", "nan",  "inf",  "+.nan",      "="}) {
     EXPECT_EQ(resolve_plain_scalar(text), Value::text(text)) << text;
     EXPECT_FALSE(resolves_to_other_than_text(text)) << text;
   }

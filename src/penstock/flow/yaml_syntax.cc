@@ -18,7 +18,7 @@ struct Wording {
   std::string_view context;  ///< libyaml's context contains this
   std::string_view message;
   std::string_view help;
-  bool at_context = false;   ///< the place to look at is where the construct began
+  bool at_context = false;  ///< the place to look at is where the construct began
 };
 
 constexpr auto kWordings = std::to_array<Wording>({
@@ -40,8 +40,8 @@ constexpr auto kWordings = std::to_array<Wording>({
      "separate items by ',' and end the list with ']'", true},
     {"did not find expected ',' or '}'", "", "the map opened here is not closed",
      "separate entries by ',' and end the map with '}'", true},
-    {"found unexpected end of stream", "quoted scalar", "the quoted text that starts here never ends",
-     "add the closing quote", true},
+    {"found unexpected end of stream", "quoted scalar",
+     "the quoted text that starts here never ends", "add the closing quote", true},
     {"found unexpected document indicator", "quoted scalar",
      "the quoted text that starts here never ends", "add the closing quote", true},
     {"found unknown escape character", "", "unknown escape in double quotes",
@@ -52,7 +52,8 @@ constexpr auto kWordings = std::to_array<Wording>({
      "put text that starts with '&' in quotes"},
     {"did not find expected alphabetic", "alias", "an alias without a name",
      "put text that starts with '*' in quotes"},
-    {"found undefined tag handle", "", "a tag is not supported", "put text that starts with '!' in quotes"},
+    {"found undefined tag handle", "", "a tag is not supported",
+     "put text that starts with '!' in quotes"},
     {"did not find expected node content", "", "wanted a value", ""},
     {"did not find expected <document start>", "", "text after the end of the document",
      "check the indentation: keys of one map start in one column"},

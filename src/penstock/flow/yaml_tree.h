@@ -17,14 +17,14 @@ namespace penstock::flow {
 struct YamlNode {
   enum class Kind : std::uint8_t { kScalar, kMap, kList, kValue };
   Kind kind = Kind::kScalar;
-  bool plain = true;          ///< scalar without quotes or block style: the core schema applies
-  bool damaged = false;       ///< map: an entry with a refused key (reported) was left out
-  std::int16_t height = 1;    ///< levels below and including this one, aliases expanded
+  bool plain = true;        ///< scalar without quotes or block style: the core schema applies
+  bool damaged = false;     ///< map: an entry with a refused key (reported) was left out
+  std::int16_t height = 1;  ///< levels below and including this one, aliases expanded
   Mark mark;
-  std::string_view text;      ///< scalar
+  std::string_view text;               ///< scalar
   std::int32_t first = -1, next = -1;  ///< first child (kValue: index of the value), next sibling
   std::int32_t num_children = 0;
-  std::int64_t weight = 1;    ///< nodes of the subtree, aliases expanded
+  std::int64_t weight = 1;  ///< nodes of the subtree, aliases expanded
 };
 
 /// Nodes and their text. Indices stay valid until clear().

@@ -202,8 +202,9 @@ base::Status append_yaml(std::string& out, const Value& value, int indent) {
     case Kind::kMap:
       return append_map(out, value.as_map(), indent);
     default:
-      return base::fail(base::ErrorCode::kInvalidArgument,
-                        fmt::format("a {} cannot be written as YAML", core::to_string(value.kind())));
+      return base::fail(
+          base::ErrorCode::kInvalidArgument,
+          fmt::format("a {} cannot be written as YAML", core::to_string(value.kind())));
   }
 }
 
