@@ -106,6 +106,46 @@ bool takes_room(const ArrowSchema& field) {
   return true;
 }
 
+/// Values of whole pieces, and their offsets moved to where the bytes now lie. `offsets[0]` is 0.
+template <class Offset>
+void copy_runs(const std::vector<Piece>& pieces, Offset* offsets, std::byte* data) {
+  std::int64_t slot = 0, used = 0;
+  for (const Piece& piece : pieces) {
+    if (piece.length == 0) {
+      continue;
+    }
+    const void* source = piece.array->buffers[1];
+    const std::int64_t first = load<Offset>(source, piece.begin);
+    for (std::int64_t i = 1; i <= piece.length; ++i) {
+      offsets[++slot] =
+          static_cast<Offset>(std::int64_t{load<Offset>(source, piece.begin + i)} - first + used);
+    }
+    const std::int64_t length = std::int64_t{offsets[slot]} - used;
+    if (length > 0) {
+      std::memcpy(data + used, static_cast<const std::byte*>(piece.array->buffers[2]) + first,
+                  static_cast<std::size_t>(length));
+    }
+    used += length;
+  }
+}
+
+/// As copy_runs(), value by value: those below a null are left out.
+template <class Offset>
+void copy_values(const std::vector<Piece>& pieces, const Validity& validity, Offset* offsets,
+                 std::byte* data) {
+  std::int64_t used = 0;
+  for_each_slot(pieces, [&](std::int64_t slot, const Piece& piece, std::int64_t i) {
+    const std::int64_t begin = load<Offset>(piece.array->buffers[1], i);
+    const std::int64_t length = std::int64_t{load<Offset>(piece.array->buffers[1], i + 1)} - begin;
+    if (length > 0 && validity.is_valid(slot)) {
+      std::memcpy(data + used, static_cast<const std::byte*>(piece.array->buffers[2]) + begin,
+                  static_cast<std::size_t>(length));
+      used += length;
+    }
+    offsets[slot + 1] = static_cast<Offset>(used);
+  });
+}
+
 base::Status bad_offsets() {
   return fail(ErrorCode::kDataLoss, "offsets of an Arrow array run backwards or below zero");
 }
@@ -326,40 +366,10 @@ base::Status Canonicalizer::add_variable(const std::vector<Piece>& pieces,
   auto offsets = zeroed(offsets_size);
   auto data = Buffer::allocate(size);
   auto* out_offsets = reinterpret_cast<Offset*>(offsets->mutable_data());
-  std::int64_t used = 0;
   if (validity.bits == nullptr) {
-    std::int64_t slot = 0;
-    for (const Piece& piece : pieces) {
-      if (piece.length == 0) {
-        continue;
-      }
-      const void* source = piece.array->buffers[1];
-      const std::int64_t first = load<Offset>(source, piece.begin);
-      for (std::int64_t i = 1; i <= piece.length; ++i) {
-        out_offsets[++slot] =
-            static_cast<Offset>(std::int64_t{load<Offset>(source, piece.begin + i)} - first + used);
-      }
-      const std::int64_t length = std::int64_t{out_offsets[slot]} - used;
-      if (length > 0) {
-        std::memcpy(data->mutable_data() + used,
-                    static_cast<const std::byte*>(piece.array->buffers[2]) + first,
-                    static_cast<std::size_t>(length));
-      }
-      used += length;
-    }
+    copy_runs(pieces, out_offsets, data->mutable_data());
   } else {
-    for_each_slot(pieces, [&](std::int64_t slot, const Piece& piece, std::int64_t i) {
-      const std::int64_t begin = load<Offset>(piece.array->buffers[1], i);
-      const std::int64_t length =
-          std::int64_t{load<Offset>(piece.array->buffers[1], i + 1)} - begin;
-      if (length > 0 && validity.is_valid(slot)) {
-        std::memcpy(data->mutable_data() + used,
-                    static_cast<const std::byte*>(piece.array->buffers[2]) + begin,
-                    static_cast<std::size_t>(length));
-        used += length;
-      }
-      out_offsets[slot + 1] = static_cast<Offset>(used);
-    });
+    copy_values(pieces, validity, out_offsets, data->mutable_data());
   }
   buffers_.push_back(std::move(offsets));
   buffers_.push_back(std::move(data));

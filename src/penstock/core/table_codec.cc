@@ -16,6 +16,7 @@ Value field_form(const ArrowSchema& field) {
   entries.emplace_back("flags", Value::integer(field.flags));
   if (field.n_children > 0) {
     std::vector<Value> children;
+    children.reserve(static_cast<std::size_t>(field.n_children));
     for (std::int64_t i = 0; i < field.n_children; ++i) {
       children.push_back(field_form(*field.children[i]));
     }
@@ -34,6 +35,7 @@ base::Result<TableForm> make_form(const Table& table, std::shared_ptr<const void
   for (std::int64_t c = 0; c < table.num_columns(); ++c) {
     const ArrowSchema& field = *table.schema().children[c];
     std::vector<Piece> pieces;
+    pieces.reserve(table.batches().size());
     for (const ArrowArray& batch : table.batches()) {
       const ArrowArray* column = batch.children[c];
       if (batch.length > 0) {

@@ -1,6 +1,7 @@
 // Canonical dictionaries: values in order of first use, each once, none unused, none null.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -84,6 +85,48 @@ std::shared_ptr<Buffer> pack_offsets(const std::vector<std::string_view>& texts)
   return offsets;
 }
 
+/// The validity of `slots` slots as a bitmap of its own.
+std::shared_ptr<Buffer> copy_validity(const Validity& validity, std::int64_t slots) {
+  auto bits = Buffer::allocate(bitmap_bytes(slots));
+  std::memset(bits->mutable_data(), 0, static_cast<std::size_t>(bits->size_bytes()));
+  for (std::int64_t slot = 0; slot < slots; ++slot) {
+    if (validity.is_valid(slot)) {
+      bits->mutable_data()[slot >> 3] |= static_cast<std::byte>(1U << (slot & 7));
+    }
+  }
+  return bits;
+}
+
+/// The buffers of a dictionary: no validity, offsets unless fixed-width, bytes.
+base::Result<std::vector<std::shared_ptr<const Buffer>>> pack_values(
+    const ArrowSchema& field, const TypeLayout& values,
+    const std::vector<std::string_view>& texts) {
+  std::int64_t size = 0;
+  for (const std::string_view text : texts) {
+    size += static_cast<std::int64_t>(text.size());
+  }
+  if (values.layout == Layout::kVariable32 && size > std::numeric_limits<std::int32_t>::max()) {
+    return fail(ErrorCode::kResourceExhausted,
+                fmt::format("dictionary of column '{}' holds {} bytes, wanted at most 2147483647",
+                            field.name, size));
+  }
+  auto data = Buffer::allocate(size);
+  std::byte* out = data->mutable_data();
+  for (const std::string_view text : texts) {
+    if (!text.empty()) {
+      std::memcpy(out, text.data(), text.size());
+      out += text.size();
+    }
+  }
+  std::vector<std::shared_ptr<const Buffer>> buffers{Buffer::allocate(0)};
+  if (values.layout != Layout::kFixed) {
+    buffers.push_back(values.layout == Layout::kVariable32 ? pack_offsets<std::int32_t>(texts)
+                                                           : pack_offsets<std::int64_t>(texts));
+  }
+  buffers.push_back(std::move(data));
+  return buffers;
+}
+
 }  // namespace
 
 base::Status Canonicalizer::add_dictionary(const ArrowSchema& field, const TypeLayout& type,
@@ -121,12 +164,7 @@ base::Status Canonicalizer::add_dictionary(const ArrowSchema& field, const TypeL
         continue;
       }
       if (narrowed == nullptr) {
-        narrowed = zeroed(bitmap_bytes(slots));
-        for (std::int64_t s = 0; s < slots; ++s) {
-          if (validity.is_valid(s)) {
-            narrowed->mutable_data()[s >> 3] |= static_cast<std::byte>(1U << (s & 7));
-          }
-        }
+        narrowed = copy_validity(validity, slots);
       }
       narrowed->mutable_data()[slot >> 3] &= ~static_cast<std::byte>(1U << (slot & 7));
     }
@@ -137,30 +175,8 @@ base::Status Canonicalizer::add_dictionary(const ArrowSchema& field, const TypeL
   add_validity(validity);
   buffers_.push_back(std::move(indices));
 
-  std::int64_t size = 0;
-  for (const std::string_view text : codes.texts()) {
-    size += static_cast<std::int64_t>(text.size());
-  }
-  auto data = Buffer::allocate(size);
-  std::byte* out = data->mutable_data();
-  for (const std::string_view text : codes.texts()) {
-    if (!text.empty()) {
-      std::memcpy(out, text.data(), text.size());
-      out += text.size();
-    }
-  }
-  buffers_.push_back(Buffer::allocate(0));
-  if (values.layout == Layout::kVariable32) {
-    if (size > std::numeric_limits<std::int32_t>::max()) {
-      return fail(ErrorCode::kResourceExhausted,
-                  fmt::format("dictionary of column '{}' holds {} bytes, wanted at most 2147483647",
-                              field.name, size));
-    }
-    buffers_.push_back(pack_offsets<std::int32_t>(codes.texts()));
-  } else if (values.layout != Layout::kFixed) {
-    buffers_.push_back(pack_offsets<std::int64_t>(codes.texts()));
-  }
-  buffers_.push_back(std::move(data));
+  PENSTOCK_ASSIGN_OR_RETURN(auto packed, pack_values(field, values, codes.texts()));
+  buffers_.insert(buffers_.end(), packed.begin(), packed.end());
   return {};
 }
 

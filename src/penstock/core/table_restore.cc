@@ -432,7 +432,8 @@ base::Result<std::shared_ptr<const Table>> from_form(TableForm form) {
   PENSTOCK_ASSIGN_OR_RETURN(ArrowSchema parsed, schema_from_form(form.schema));
   root.fields.push_back(parsed);
   const ArrowSchema& schema = root.fields[0];
-  Restorer restorer(form.buffers);
+  const std::vector<std::shared_ptr<const Buffer>> buffers = std::move(form.buffers);
+  Restorer restorer(buffers);
   auto owned = std::make_unique<OwnedArray>();
   owned->buffers.push_back(nullptr);
   ArrayGuard batch{.array = finish(std::move(owned), form.num_rows, 0)};
@@ -445,7 +446,7 @@ base::Result<std::shared_ptr<const Table>> from_form(TableForm form) {
     columns->pointers.push_back(&columns->children.back());
   }
   if (!restorer.at_end()) {
-    return bad(fmt::format("buffers left over: seen {}", form.buffers.size()));
+    return bad(fmt::format("buffers left over: seen {}", buffers.size()));
   }
   batch.array.n_children = schema.n_children;
   batch.array.children = columns->pointers.data();
@@ -455,7 +456,7 @@ base::Result<std::shared_ptr<const Table>> from_form(TableForm form) {
 
   // One value, one form: what does not come back bit by bit was not canonical.
   PENSTOCK_ASSIGN_OR_RETURN(const TableForm again, to_form(table));
-  if (!(again.schema == form.schema) || !same_form(again, form.buffers)) {
+  if (!(again.schema == form.schema) || !same_form(again, buffers)) {
     return bad("not canonical (null slots, padding, dictionary order or offsets)");
   }
   return table;
