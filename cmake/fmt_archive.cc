@@ -1,8 +1,8 @@
 // {fmt} compiled once into libpenstock.so. Debian ships its headers and a shared library only; a
 // wheel must not depend on the latter. What format.h declares as extern is instantiated here.
-#include <fmt/format-inl.h>
-
 #include <locale>
+
+#include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE
 namespace detail {

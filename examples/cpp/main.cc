@@ -1,18 +1,18 @@
 // Registers an operator, loads a tube, runs it on threads, prints the result's content address.
 //
 //   word_lengths TUBE.yaml WORD...
-#include <penstock/core/identity.h>
-#include <penstock/core/operator.h>
-#include <penstock/exec/thread_executor.h>
-#include <penstock/flow/runner.h>
-#include <penstock/flow/spec_yaml.h>
-
 #include <cstdio>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <penstock/core/identity.h>
+#include <penstock/core/operator.h>
+#include <penstock/exec/thread_executor.h>
+#include <penstock/flow/runner.h>
+#include <penstock/flow/spec_yaml.h>
 
 namespace base = penstock::base;
 namespace core = penstock::core;
@@ -43,8 +43,7 @@ base::Status register_operators(core::Registry& registry) {
   spec.cost = "O(1)";
   spec.example = "nodes: {length: {type: text.length, depends: input.word}}";
   return registry.add(std::move(spec), [](const core::Value&, std::span<const core::Binding>) {
-    return base::Result<std::shared_ptr<const core::Operator>>(
-        std::make_shared<LengthOperator>());
+    return base::Result<std::shared_ptr<const core::Operator>>(std::make_shared<LengthOperator>());
   });
 }
 

@@ -1,8 +1,8 @@
 #include "penstock/base/clock.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
+
+#include <gtest/gtest.h>
 
 namespace penstock::base {
 namespace {
@@ -23,7 +23,8 @@ TEST(ClockTest, FastClockKeepsPaceWithTheKernels) {
   }
   const std::int64_t slow = monotonic_ns() - slow_start;
   const std::int64_t fast = fast_ns() - fast_start;
-  EXPECT_NEAR(static_cast<double>(fast), static_cast<double>(slow), 0.02 * static_cast<double>(slow));
+  EXPECT_NEAR(static_cast<double>(fast), static_cast<double>(slow),
+              0.02 * static_cast<double>(slow));
 }
 
 TEST(ClockTest, UnixTimeIsInThisCentury) {

@@ -36,7 +36,8 @@ std::string_view to_string(ErrorCode code) {
 }
 
 Error::Error(ErrorCode code, std::string message)
-    : data_(std::make_shared<const Data>(Data{code, std::move(message), {}, {}, {}, {}})) {}
+    : data_(std::make_shared<const Data>(Data{code, std::move(message), {}, {}, {}, {}})) {
+}
 
 Error Error::with_context(std::string_view outer) const {
   Data data = *data_;

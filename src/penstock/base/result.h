@@ -80,7 +80,9 @@ using Status = Result<void>;
 inline std::unexpected<Error> fail(ErrorCode code, std::string message) {
   return std::unexpected<Error>(Error(code, std::move(message)));
 }
-inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(std::move(error)); }
+inline std::unexpected<Error> fail(Error error) {
+  return std::unexpected<Error>(std::move(error));
+}
 
 /// Stops the process with file, line and `what`. For our own bugs only, never for outside data.
 [[noreturn]] void check_failed(const char* file, int line, const char* what);
@@ -91,29 +93,29 @@ inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(
 #define PENSTOCK_CONCAT(a, b) PENSTOCK_CONCAT_INNER(a, b)
 
 /// Returns the error of `expr` (a Status or Result) from the enclosing function, if it has one.
-#define PENSTOCK_RETURN_IF_ERROR(expr)                                        \
-  do {                                                                        \
-    if (auto penstock_status = (expr); !penstock_status.has_value()) {        \
+#define PENSTOCK_RETURN_IF_ERROR(expr)                                          \
+  do {                                                                          \
+    if (auto penstock_status = (expr); !penstock_status.has_value()) {          \
       return std::unexpected<::penstock::base::Error>(penstock_status.error()); \
-    }                                                                         \
+    }                                                                           \
   } while (false)
 
 /// `PENSTOCK_ASSIGN_OR_RETURN(auto x, f())`: x = value of f(), or return its error. One per line.
 #define PENSTOCK_ASSIGN_OR_RETURN(lhs, expr) \
   PENSTOCK_ASSIGN_OR_RETURN_IMPL(PENSTOCK_CONCAT(penstock_result_, __LINE__), lhs, expr)
-#define PENSTOCK_ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr)                    \
-  auto tmp = (expr);                                                      \
-  if (!tmp.has_value()) {                                                 \
-    return std::unexpected<::penstock::base::Error>((tmp).error());       \
-  }                                                                       \
+#define PENSTOCK_ASSIGN_OR_RETURN_IMPL(tmp, lhs, expr)              \
+  auto tmp = (expr);                                                \
+  if (!tmp.has_value()) {                                           \
+    return std::unexpected<::penstock::base::Error>((tmp).error()); \
+  }                                                                 \
   lhs = std::move(*tmp)
 
 /// Always on: guards memory and data against our own bugs. Outside input must never reach it.
-#define PENSTOCK_CHECK(condition)                                             \
-  do {                                                                        \
-    if (!(condition)) [[unlikely]] {                                          \
-      ::penstock::base::check_failed(__FILE__, __LINE__, #condition);         \
-    }                                                                         \
+#define PENSTOCK_CHECK(condition)                                     \
+  do {                                                                \
+    if (!(condition)) [[unlikely]] {                                  \
+      ::penstock::base::check_failed(__FILE__, __LINE__, #condition); \
+    }                                                                 \
   } while (false)
 
 #ifdef NDEBUG

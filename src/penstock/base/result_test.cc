@@ -1,10 +1,10 @@
 #include "penstock/base/result.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace penstock::base {
 namespace {
@@ -40,7 +40,8 @@ TEST(ErrorTest, ContextIsPrependedAndTheOriginalIsUnchanged) {
 }
 
 TEST(ErrorTest, ExtrasAreKeptApartFromTheMessage) {
-  const Error error = Error(ErrorCode::kInternal, "boom").with_id("PS0401").with_help("look").with_trace("line 1");
+  const Error error =
+      Error(ErrorCode::kInternal, "boom").with_id("PS0401").with_help("look").with_trace("line 1");
   EXPECT_EQ(error.id(), "PS0401");
   EXPECT_EQ(error.help(), "look");
   EXPECT_EQ(error.trace(), "line 1");

@@ -29,6 +29,8 @@ int cli_main(const std::vector<std::string>& args) {
 
 }  // namespace
 
-void bind_cli(nb::module_& m) { m.def("cli_main", &cli_main, nb::arg("args")); }
+void bind_cli(nb::module_& m) {
+  m.def("cli_main", &cli_main, nb::arg("args"));
+}
 
 }  // namespace penstock::bindings

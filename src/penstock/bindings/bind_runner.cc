@@ -95,8 +95,8 @@ PyPlan load_plan(const std::string& source, bool is_path, const nb::dict& inputs
   }
   PyPlan out;
   out.tube_inputs = native_inputs_from(inputs);
-  auto plan = flow::Plan::compile(
-      std::make_shared<const flow::Spec>(std::move(*spec)), resolvers(), out.tube_inputs);
+  auto plan = flow::Plan::compile(std::make_shared<const flow::Spec>(std::move(*spec)), resolvers(),
+                                  out.tube_inputs);
   if (!plan.has_value()) {
     throw_diagnostics(plan.error());
   }
@@ -185,7 +185,8 @@ class PyRunner {
       return runner_->run(num_epochs, values, [&](flow::EpochResult epoch) -> base::Status {
         const core::HostLock lock;
         try {
-          const nb::object go_on = sink(epoch.epoch, !epoch.value.is_absent(), to_python(epoch.value));
+          const nb::object go_on =
+              sink(epoch.epoch, !epoch.value.is_absent(), to_python(epoch.value));
           if (go_on.is(nb::handle(Py_False))) {
             return base::fail(base::ErrorCode::kCancelled, kStopped);
           }
@@ -285,14 +286,13 @@ void bind_runner(nb::module_& m) {
       .def_prop_ro("has_source", [](const PyPlan& self) { return self.plan->has_source(); })
       .def_prop_ro("noob_id", [](const PyPlan& self) { return self.plan->spec().noob_id; })
       .def_prop_ro("description", [](const PyPlan& self) { return self.plan->spec().description; })
-      .def("to_yaml", [](const PyPlan& self) { return value_or_throw(flow::to_yaml(self.plan->spec())); });
+      .def("to_yaml",
+           [](const PyPlan& self) { return value_or_throw(flow::to_yaml(self.plan->spec())); });
 
   m.def("load_plan", &load_plan, nb::arg("source"), nb::arg("is_path"), nb::arg("inputs"),
         nb::arg("name"));
 
-  m.def("check_runner", [](const std::string& name) {
-    value_or_throw(check_runner(name));
-  });
+  m.def("check_runner", [](const std::string& name) { value_or_throw(check_runner(name)); });
 
   nb::class_<PyRunner>(m, "Runner")
       .def(

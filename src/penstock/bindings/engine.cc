@@ -1,10 +1,10 @@
 #include "penstock/bindings/engine.h"
 
-#include <Python.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <Python.h>
+#include <fmt/format.h>
 
 #include "penstock/bindings/plan_blob.h"
 #include "penstock/bindings/py_host.h"
@@ -33,10 +33,11 @@ base::Result<std::unique_ptr<flow::Executor>> make_processes(const flow::Plan& p
   exec::ProcessOptions options;
   for (const core::Value& word : words->as_list()) {
     if (!word.is(core::Kind::kText) || word.as_text().empty()) {
-      return base::fail(base::Error(base::ErrorCode::kFailedPrecondition,
-                                    "cannot start workers: sys.executable is empty, wanted the path "
-                                    "of the Python interpreter")
-                            .with_id("PS0505"));
+      return base::fail(
+          base::Error(base::ErrorCode::kFailedPrecondition,
+                      "cannot start workers: sys.executable is empty, wanted the path "
+                      "of the Python interpreter")
+              .with_id("PS0505"));
     }
     options.command.push_back(word.as_text());
   }

@@ -17,9 +17,9 @@ std::span<const flow::Resolver* const> resolvers();
 const flow::Resolver* python_resolver();
 
 struct ExecutorChoice {
-  std::string runner = "sync";    ///< "sync", "threads", "processes"
-  std::int32_t num_workers = 0;   ///< 0 = one per core
-  double task_timeout_s = 300;    ///< processes
+  std::string runner = "sync";   ///< "sync", "threads", "processes"
+  std::int32_t num_workers = 0;  ///< 0 = one per core
+  double task_timeout_s = 300;   ///< processes
 };
 
 /// Ok for the name of a runner; PS0902 with the nearest name otherwise.

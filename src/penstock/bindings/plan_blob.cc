@@ -1,10 +1,10 @@
 #include "penstock/bindings/plan_blob.h"
 
-#include <Python.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
+
+#include <Python.h>
+#include <fmt/format.h>
 
 #include "penstock/bindings/engine.h"
 #include "penstock/bindings/py_host.h"
@@ -19,8 +19,9 @@ namespace {
 PyObject* call_worker_module(const char* function, PyObject* arguments) {
   PyObject* module = PyImport_ImportModule("penstock._worker");
   PyObject* callable = module != nullptr ? PyObject_GetAttrString(module, function) : nullptr;
-  PyObject* result =
-      callable != nullptr && arguments != nullptr ? PyObject_CallObject(callable, arguments) : nullptr;
+  PyObject* result = callable != nullptr && arguments != nullptr
+                         ? PyObject_CallObject(callable, arguments)
+                         : nullptr;
   Py_XDECREF(callable);
   Py_XDECREF(module);
   Py_XDECREF(arguments);
@@ -28,9 +29,8 @@ PyObject* call_worker_module(const char* function, PyObject* arguments) {
 }
 
 bool names_main(const flow::Spec& spec) {
-  return std::ranges::any_of(spec.nodes, [](const flow::NodeSpec& node) {
-    return node.type.starts_with("__main__.");
-  });
+  return std::ranges::any_of(
+      spec.nodes, [](const flow::NodeSpec& node) { return node.type.starts_with("__main__."); });
 }
 
 }  // namespace
@@ -64,23 +64,24 @@ base::Result<std::shared_ptr<const flow::Plan>> compile_plan_blob(std::string_vi
   if (!spec.has_value()) {
     return base::fail(flow::to_error(spec.error()));
   }
-  PyObject* arguments = Py_BuildValue("(NO)", from_value(*blob.find("host")),
-                                      names_main(*spec) ? Py_True : Py_False);
+  PyObject* arguments =
+      Py_BuildValue("(NO)", from_value(*blob.find("host")), names_main(*spec) ? Py_True : Py_False);
   PyObject* done = call_worker_module("prepare", arguments);
   if (done == nullptr) {
     return base::fail(take_python_error().with_id("PS0505"));
   }
   Py_DECREF(done);
-  auto plan = flow::Plan::compile(
-      std::make_shared<const flow::Spec>(std::move(*spec)), resolvers(), *blob.find("inputs"));
+  auto plan = flow::Plan::compile(std::make_shared<const flow::Spec>(std::move(*spec)), resolvers(),
+                                  *blob.find("inputs"));
   if (!plan.has_value()) {
     return base::fail(flow::to_error(plan.error()));
   }
   const std::string& wanted = blob.find("digest")->as_text();
   if ((*plan)->digest().to_hex() != wanted) {
-    return base::fail(base::ErrorCode::kFailedPrecondition,
-                      fmt::format("the worker compiled another plan than the run: digest {} wanted {}",
-                                  (*plan)->digest().to_hex(), wanted));
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
+        fmt::format("the worker compiled another plan than the run: digest {} wanted {}",
+                    (*plan)->digest().to_hex(), wanted));
   }
   return std::move(*plan);
 }

@@ -34,8 +34,8 @@ void throw_diagnostics(const flow::Diagnostics& diagnostics) {
     item["text"] = flow::render(d, false);
     items.append(item);
   }
-  const bool missing = diagnostics.size() == 1 &&
-                       flow::to_error(diagnostics).code() == base::ErrorCode::kNotFound;
+  const bool missing =
+      diagnostics.size() == 1 && flow::to_error(diagnostics).code() == base::ErrorCode::kNotFound;
   raise(nb::module_::import_("penstock._errors").attr("make_load_error")(items, missing));
 }
 

@@ -1,9 +1,9 @@
 // One translator from our errors to Python exceptions (penstock.Error and its subclasses).
 #pragma once
 
-#include <Python.h>
-
 #include <vector>
+
+#include <Python.h>
 
 #include "penstock/base/result.h"
 #include "penstock/flow/diagnostic.h"

@@ -31,10 +31,11 @@ class PythonBridge final : public core::HostBridge {
     if (PyUnicode_Check(sequence) || PyBytes_Check(sequence) || PyDict_Check(sequence) ||
         PyObject_Size(sequence) < 0) {
       PyErr_Clear();
-      return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
-                                    std::string("map needs a list or another sized sequence, seen ") +
-                                        Py_TYPE(sequence)->tp_name)
-                            .with_id("PS0404"));
+      return base::fail(
+          base::Error(base::ErrorCode::kInvalidArgument,
+                      std::string("map needs a list or another sized sequence, seen ") +
+                          Py_TYPE(sequence)->tp_name)
+              .with_id("PS0404"));
     }
     PyObject* items = PySequence_Fast(sequence, "not iterable");
     if (items == nullptr) {

@@ -8,8 +8,8 @@
 
 namespace penstock::bindings {
 
-/// A Python object in flight, by identity. Made with the interpreter lock held; may be let go by any
-/// thread: without the lock the reference is dropped later, by a thread that has it.
+/// A Python object in flight, by identity. Made with the interpreter lock held; may be let go by
+/// any thread: without the lock the reference is dropped later, by a thread that has it.
 class PyBox final : public core::HostObject {
  public:
   PyObject* object() const { return object_; }

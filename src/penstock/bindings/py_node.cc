@@ -1,9 +1,9 @@
 #include "penstock/bindings/py_node.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "penstock/bindings/py_host.h"
 #include "penstock/bindings/py_log.h"
@@ -279,7 +279,9 @@ std::string text_of(PyObject* object) {
 
 }  // namespace
 
-void set_no_event(PyObject* sentinel) { no_event = Py_NewRef(sentinel); }
+void set_no_event(PyObject* sentinel) {
+  no_event = Py_NewRef(sentinel);
+}
 
 base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
     const flow::NodeSpec& node, const core::Value& params) const {
@@ -291,7 +293,8 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
   }
   // None: not a Python name. Otherwise (kind, target, params, slots, any_positional, any_keyword,
   // signals, stateful); slots are (name, required, has_default, positional, type).
-  Ref found(PyObject_CallMethod(module.get(), "describe", "sO", node.type.c_str(), arguments.get()));
+  Ref found(
+      PyObject_CallMethod(module.get(), "describe", "sO", node.type.c_str(), arguments.get()));
   if (!found) {
     return base::fail(take_python_error());
   }
@@ -328,9 +331,8 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
   auto encoded = core::encode(params);
   const std::string identity =
       fmt::format("python:{}:", node.type) + (encoded.has_value() ? *encoded : std::string());
-  return std::unique_ptr<core::NodeType>(
-      std::make_unique<PythonType>(std::move(signature), identity, Ref(Py_NewRef(target)),
-                                   Ref(Py_NewRef(fixed)), is_generator));
+  return std::unique_ptr<core::NodeType>(std::make_unique<PythonType>(
+      std::move(signature), identity, Ref(Py_NewRef(target)), Ref(Py_NewRef(fixed)), is_generator));
 }
 
 }  // namespace penstock::bindings

@@ -1,14 +1,14 @@
 // Python functions, generators and class instances as node types.
 //
-// What an object's slots and signals are is found out in Python (penstock._nodes.describe); calls go
-// straight from here through the vectorcall protocol. Everything needs the interpreter lock.
+// What an object's slots and signals are is found out in Python (penstock._nodes.describe); calls
+// go straight from here through the vectorcall protocol. Everything needs the interpreter lock.
 #pragma once
-
-#include <Python.h>
 
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <Python.h>
 
 #include "penstock/core/operator.h"
 #include "penstock/flow/plan.h"

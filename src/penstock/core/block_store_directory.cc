@@ -136,7 +136,8 @@ void sweep(const fs::path& folder) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<DirectoryBlockStore>> DirectoryBlockStore::open(const std::string& root) {
+base::Result<std::unique_ptr<DirectoryBlockStore>> DirectoryBlockStore::open(
+    const std::string& root) {
   std::error_code error;
   const std::string absolute = fs::absolute(root, error).lexically_normal().string();
   if (error || root.empty()) {

@@ -42,13 +42,13 @@ class LogSink {
 
 /// Where in the run a call happens. Owned by the runner; valid during the call.
 struct Context {
-  const std::string* node_id = nullptr;     ///< node id in the tube; null outside a run
-  std::int32_t node = -1;                   ///< index in the plan
-  std::int64_t epoch = 0;                   ///< root epoch, from 0
-  std::span<const std::int64_t> path;       ///< sub-epoch index per enclosing map, outermost first
-  std::uint64_t seed = 0;                   ///< of the run; key random numbers by (seed, node, epoch)
-  const CancelToken* cancel = nullptr;      ///< null = cannot be cancelled
-  LogSink* sink = nullptr;                  ///< null = log lines are dropped
+  const std::string* node_id = nullptr;  ///< node id in the tube; null outside a run
+  std::int32_t node = -1;                ///< index in the plan
+  std::int64_t epoch = 0;                ///< root epoch, from 0
+  std::span<const std::int64_t> path;    ///< sub-epoch index per enclosing map, outermost first
+  std::uint64_t seed = 0;                ///< of the run; key random numbers by (seed, node, epoch)
+  const CancelToken* cancel = nullptr;   ///< null = cannot be cancelled
+  LogSink* sink = nullptr;               ///< null = log lines are dropped
 
   bool is_cancelled() const { return cancel != nullptr && cancel->is_cancelled(); }
   /// One line for the node's log.
@@ -109,15 +109,15 @@ struct Binding {
 
 /// The wiring face of a node type, known before any edge is looked at.
 struct Signature {
-  std::vector<Slot> slots;               ///< declared inputs in order
-  bool any_positional = false;           ///< accepts more positional arguments (*args)
-  bool any_keyword = false;              ///< accepts other names (**kwargs, named tables); optional
-  bool fixed_ports = false;              ///< inputs of Call are indexed by slot, not by binding
+  std::vector<Slot> slots;      ///< declared inputs in order
+  bool any_positional = false;  ///< accepts more positional arguments (*args)
+  bool any_keyword = false;     ///< accepts other names (**kwargs, named tables); optional
+  bool fixed_ports = false;     ///< inputs of Call are indexed by slot, not by binding
   std::vector<std::string> signals{"value"};
-  bool stateful = false;                 ///< default of the node key `stateful`
-  bool source = false;                   ///< may exhaust (a generator)
-  bool needs_host = false;               ///< must run with the host's interpreter lock held
-  bool native = true;                    ///< inputs must be native Values (no kHost)
+  bool stateful = false;    ///< default of the node key `stateful`
+  bool source = false;      ///< may exhaust (a generator)
+  bool needs_host = false;  ///< must run with the host's interpreter lock held
+  bool native = true;       ///< inputs must be native Values (no kHost)
 };
 
 /// A resolved `type:` with its parameters: knows its wiring and makes the bound operator.
@@ -137,15 +137,15 @@ class NodeType {
 /// A declared input or output.
 struct PortSpec {
   std::string name;
-  std::string type;      ///< "table", "tensor float64 (n_samples,) [V]", "any"
-  std::string summary;   ///< one line
+  std::string type;     ///< "table", "tensor float64 (n_samples,) [V]", "any"
+  std::string summary;  ///< one line
   bool optional = false;
 };
 
 /// A declared parameter; the YAML key under `params`.
 struct ParameterSpec {
   std::string name;
-  std::string type;      ///< "text", "int", "float", "bool", "list of text", "map", "any"
+  std::string type;  ///< "text", "int", "float", "bool", "list of text", "map", "any"
   std::string summary;
   std::optional<Value> default_value;  ///< none = required
   std::vector<std::string> choices;    ///< allowed texts; empty = any
@@ -159,12 +159,12 @@ struct ErrorSpec {
 
 /// Everything there is to know about an operator, as data.
 struct OperatorSpec {
-  std::string name;         ///< "table.read"
-  std::int32_t version = 1; ///< bumped when results change; part of every identity
-  std::string summary;      ///< one line, names what it does
-  std::string description;  ///< paragraphs, plain text
+  std::string name;          ///< "table.read"
+  std::int32_t version = 1;  ///< bumped when results change; part of every identity
+  std::string summary;       ///< one line, names what it does
+  std::string description;   ///< paragraphs, plain text
   std::vector<PortSpec> inputs;
-  std::string variadic;     ///< non-empty: accepts further named inputs; says what they are
+  std::string variadic;  ///< non-empty: accepts further named inputs; says what they are
   std::vector<PortSpec> outputs;
   std::vector<ParameterSpec> parameters;
   std::vector<ErrorSpec> errors;

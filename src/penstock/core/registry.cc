@@ -1,9 +1,9 @@
 // Registry: native operators by name, and the node types they give.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <numeric>
+
+#include <fmt/format.h>
 
 #include "penstock/core/identity.h"
 #include "penstock/core/operator.h"
@@ -96,8 +96,8 @@ base::Status Registry::add(OperatorSpec spec, OperatorFactory factory) {
   if (spec.outputs.empty() || spec.cost.empty()) {
     return missing(spec.outputs.empty() ? "outputs" : "cost");
   }
-  const auto at = std::ranges::lower_bound(entries_, spec.name, {},
-                                           [](const Entry& e) { return e.spec.name; });
+  const auto at =
+      std::ranges::lower_bound(entries_, spec.name, {}, [](const Entry& e) { return e.spec.name; });
   if (at != entries_.end() && at->spec.name == spec.name) {
     return fail(ErrorCode::kAlreadyExists,
                 fmt::format("operator '{}' is registered twice", spec.name));
@@ -107,8 +107,8 @@ base::Status Registry::add(OperatorSpec spec, OperatorFactory factory) {
 }
 
 const Registry::Entry* Registry::find(std::string_view name) const {
-  const auto at = std::ranges::lower_bound(entries_, name, {},
-                                           [](const Entry& e) -> const std::string& { return e.spec.name; });
+  const auto at = std::ranges::lower_bound(
+      entries_, name, {}, [](const Entry& e) -> const std::string& { return e.spec.name; });
   return at != entries_.end() && at->spec.name == name ? &*at : nullptr;
 }
 
@@ -128,11 +128,13 @@ base::Result<std::unique_ptr<NodeType>> Registry::make_type(std::string_view nam
     for (const auto& [key, value] : params.as_map()) {
       if (std::ranges::find(names, key) == names.end()) {
         const std::string nearest = nearest_name(key, names);
-        return fail(base::Error(ErrorCode::kInvalidArgument,
-                                fmt::format("unknown parameter '{}' of '{}'; it takes: {}", key,
-                                            name, names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))))
-                        .with_id("PS0202")
-                        .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
+        return fail(
+            base::Error(
+                ErrorCode::kInvalidArgument,
+                fmt::format("unknown parameter '{}' of '{}'; it takes: {}", key, name,
+                            names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))))
+                .with_id("PS0202")
+                .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
       }
     }
   }
@@ -149,23 +151,25 @@ base::Result<std::unique_ptr<NodeType>> Registry::make_type(std::string_view nam
       complete.emplace_back(parameter.name, *parameter.default_value);
       continue;
     }
-    const bool is_default = parameter.default_value.has_value() && *given == *parameter.default_value;
+    const bool is_default =
+        parameter.default_value.has_value() && *given == *parameter.default_value;
     if (!is_default && !matches(parameter.type, *given)) {
-      return fail(base::Error(ErrorCode::kInvalidArgument,
-                              fmt::format("parameter '{}' of '{}' must be {}, seen {}",
-                                          parameter.name, name, parameter.type,
-                                          to_string(given->kind())))
-                      .with_id("PS0204"));
+      return fail(
+          base::Error(ErrorCode::kInvalidArgument,
+                      fmt::format("parameter '{}' of '{}' must be {}, seen {}", parameter.name,
+                                  name, parameter.type, to_string(given->kind())))
+              .with_id("PS0204"));
     }
     if (!parameter.choices.empty() && given->is(Kind::kText) &&
         std::ranges::find(parameter.choices, given->as_text()) == parameter.choices.end()) {
       const std::string nearest = nearest_name(given->as_text(), parameter.choices);
-      return fail(base::Error(ErrorCode::kInvalidArgument,
-                              fmt::format("parameter '{}' of '{}' is '{}'; wanted one of: {}",
-                                          parameter.name, name, given->as_text(),
-                                          fmt::join(parameter.choices, ", ")))
-                      .with_id("PS0205")
-                      .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
+      return fail(
+          base::Error(
+              ErrorCode::kInvalidArgument,
+              fmt::format("parameter '{}' of '{}' is '{}'; wanted one of: {}", parameter.name, name,
+                          given->as_text(), fmt::join(parameter.choices, ", ")))
+              .with_id("PS0205")
+              .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
     }
     complete.emplace_back(parameter.name, *given);
   }

@@ -14,13 +14,25 @@ namespace penstock::core {
 
 /// Element types; the names are numpy's.
 enum class DType : std::uint8_t {
-  kBool, kInt8, kInt16, kInt32, kInt64, kUInt8, kUInt16, kUInt32, kUInt64,
-  kFloat16, kFloat32, kFloat64, kComplex64, kComplex128,
+  kBool,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUInt8,
+  kUInt16,
+  kUInt32,
+  kUInt64,
+  kFloat16,
+  kFloat32,
+  kFloat64,
+  kComplex64,
+  kComplex128,
 };
 
-std::string_view to_string(DType dtype);          ///< "float64"
+std::string_view to_string(DType dtype);  ///< "float64"
 base::Result<DType> parse_dtype(std::string_view name);
-std::int64_t size_bytes(DType dtype);             ///< bytes per element
+std::int64_t size_bytes(DType dtype);  ///< bytes per element
 
 /// Memory with an owner. Immutable once shared; `release` runs when the last user lets go.
 class Buffer {

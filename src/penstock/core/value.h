@@ -141,14 +141,14 @@ class Value {
   bool as_bool() const { return data_.boolean; }
   std::int64_t as_int() const { return data_.integer; }
   double as_float() const { return data_.real; }
-  const std::string& as_text() const;             ///< kText
-  const std::string& as_bytes() const;            ///< kBytes
-  const std::vector<Value>& as_list() const;      ///< kList, kTuple
-  const std::vector<MapEntry>& as_map() const;    ///< kMap
-  bool big_negative() const;                      ///< kBigInt
-  const std::string& big_magnitude() const;       ///< kBigInt
-  const std::string& extension_type() const;      ///< kExtension
-  const Value& extension_payload() const;         ///< kExtension
+  const std::string& as_text() const;           ///< kText
+  const std::string& as_bytes() const;          ///< kBytes
+  const std::vector<Value>& as_list() const;    ///< kList, kTuple
+  const std::vector<MapEntry>& as_map() const;  ///< kMap
+  bool big_negative() const;                    ///< kBigInt
+  const std::string& big_magnitude() const;     ///< kBigInt
+  const std::string& extension_type() const;    ///< kExtension
+  const Value& extension_payload() const;       ///< kExtension
   const std::shared_ptr<const Tensor>& as_tensor() const;
   const std::shared_ptr<const Table>& as_table() const;
   HostObject* as_host() const;

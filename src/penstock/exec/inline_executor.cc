@@ -2,7 +2,9 @@
 
 namespace penstock::exec {
 
-base::Status InlineExecutor::start(const flow::TaskAccess& /*access*/) { return {}; }
+base::Status InlineExecutor::start(const flow::TaskAccess& /*access*/) {
+  return {};
+}
 
 // The loop asks is_inline() first, so a call of these two is a bug in the loop.
 base::Status InlineExecutor::submit(std::span<const flow::Task> /*tasks*/) {

@@ -1,13 +1,14 @@
 // Whole runs of native tubes: the inline executor states what is right, threads must agree.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "penstock/flow/runner.h"
 
 #include <memory>
 #include <string>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "penstock/exec/inline_executor.h"
 #include "penstock/exec/thread_executor.h"
-#include "penstock/flow/runner.h"
 #include "penstock/flow/spec_yaml.h"
 #include "penstock/flow/test_operators.h"
 
@@ -100,7 +101,8 @@ nodes:
   ASSERT_EQ(results.size(), 200U);
   std::int64_t sum = 0;
   for (std::int64_t i = 0; i < 200; ++i) {
-    sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) * 3U + static_cast<std::uint64_t>(i));
+    sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) * 3U +
+                                    static_cast<std::uint64_t>(i));
     ASSERT_EQ(results[static_cast<std::size_t>(i)].as_int(), sum) << i;
   }
 }
@@ -189,8 +191,8 @@ nodes:
 )");
   const auto results = run_all(*runner);
   ASSERT_EQ(results.size(), 5U);
-  EXPECT_EQ(*results[3].find("table"),
-            Value::list({Value::list({}), Value::list(integers({3})), Value::list(integers({3, 4}))}));
+  EXPECT_EQ(*results[3].find("table"), Value::list({Value::list({}), Value::list(integers({3})),
+                                                    Value::list(integers({3, 4}))}));
   EXPECT_EQ(*results[3].find("flat"), Value::list(integers({3, 3, 4})));
 }
 

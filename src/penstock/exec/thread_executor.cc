@@ -43,9 +43,12 @@ std::int32_t num_usable_cores() {
 }
 
 ThreadExecutor::ThreadExecutor(std::int32_t num_threads)
-    : num_threads_(num_threads > 0 ? num_threads : num_usable_cores()) {}
+    : num_threads_(num_threads > 0 ? num_threads : num_usable_cores()) {
+}
 
-ThreadExecutor::~ThreadExecutor() { stop(); }
+ThreadExecutor::~ThreadExecutor() {
+  stop();
+}
 
 base::Status ThreadExecutor::start(const flow::TaskAccess& access) {
   access_ = &access;
@@ -107,7 +110,8 @@ bool ThreadExecutor::take_chunk(std::vector<flow::Task>& chunk) {
   const std::int64_t mean = std::max<std::int64_t>(1, mean_ns_.load(std::memory_order_relaxed));
   const std::int64_t by_time = std::clamp<std::int64_t>(kChunkNs / mean, 1, kMaxChunk);
   const std::int64_t fair = (available + num_threads_) / (num_threads_ + 1);
-  const auto count = static_cast<std::size_t>(std::clamp<std::int64_t>(std::min(by_time, fair), 1, available));
+  const auto count =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(std::min(by_time, fair), 1, available));
   const auto first = queue_.begin() + static_cast<std::ptrdiff_t>(queue_head_);
   chunk.assign(first, first + static_cast<std::ptrdiff_t>(count));
   queue_head_ += count;

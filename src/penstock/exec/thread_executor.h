@@ -48,7 +48,7 @@ class ThreadExecutor : public flow::Executor {
   const flow::TaskAccess* access_ = nullptr;  ///< set by start(), before threads exist
 
   base::Mutex mutex_;
-  std::condition_variable_any ready_;  ///< tasks were queued, or stopping
+  std::condition_variable_any ready_;    ///< tasks were queued, or stopping
   std::condition_variable_any done_cv_;  ///< completions were appended
   std::vector<flow::Task> queue_ PENSTOCK_GUARDED_BY(mutex_);
   std::size_t queue_head_ PENSTOCK_GUARDED_BY(mutex_) = 0;

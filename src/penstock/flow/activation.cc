@@ -6,7 +6,8 @@
 namespace penstock::flow {
 
 ActivationPool::ActivationPool(const Plan& plan, std::vector<ExpansionSizes> sizes)
-    : plan_(plan), sizes_(std::move(sizes)), free_(plan.regions().size()) {}
+    : plan_(plan), sizes_(std::move(sizes)), free_(plan.regions().size()) {
+}
 
 Slab* ActivationPool::take(std::int32_t region_index, std::int32_t count, Activation* parent,
                            std::int64_t epoch) {
@@ -37,7 +38,9 @@ Slab* ActivationPool::take(std::int32_t region_index, std::int32_t count, Activa
     pending += static_cast<std::size_t>(sizes_[static_cast<std::size_t>(child)].pending);
   }
   if (slab->capacity < count) {
-    slab->capacity = count == 1 ? 1 : static_cast<std::int32_t>(std::bit_ceil(static_cast<std::uint32_t>(count)));
+    slab->capacity =
+        count == 1 ? 1
+                   : static_cast<std::int32_t>(std::bit_ceil(static_cast<std::uint32_t>(count)));
     const auto capacity = static_cast<std::size_t>(slab->capacity);
     slab->activations.resize(capacity);
     slab->remaining.resize(capacity * num_nodes);

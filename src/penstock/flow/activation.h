@@ -19,16 +19,16 @@ namespace penstock::flow {
 struct Expansion;
 
 struct Activation {
-  Activation* parent;        ///< null for a root epoch
+  Activation* parent;  ///< null for a root epoch
   Activation* root;
   std::uint32_t* remaining;  ///< per node of the region: see Scheduler
   core::Value* values;       ///< per signal of the region
   Expansion* expansions;     ///< per child region
   std::int64_t epoch;        ///< root epoch
   std::int32_t region;
-  std::int32_t index;        ///< element of the parent's map
-  std::int32_t open;         ///< nodes and child expansions not yet resolved
-  bool failed;               ///< of a root: no further node of the epoch is run
+  std::int32_t index;  ///< element of the parent's map
+  std::int32_t open;   ///< nodes and child expansions not yet resolved
+  bool failed;         ///< of a root: no further node of the epoch is run
 };
 
 struct Slab;
@@ -42,7 +42,7 @@ struct Expansion {
   std::uint8_t* turns;    ///< per stateful node below: its turn came while this was waiting
   std::int32_t* pending;  ///< per collected signal below: children where it is not resolved
   std::int32_t count;
-  std::int32_t open;    ///< children not yet closed
+  std::int32_t open;  ///< children not yet closed
   State state;
 };
 

@@ -12,7 +12,8 @@ namespace penstock::flow {
 /// Ordered by root, then path; a prefix sorts first. Value type, thread-compatible.
 struct Epoch {
   std::int64_t root = 0;
-  std::vector<std::pair<std::string, std::int64_t>> path;  ///< (map node id, index), outermost first
+  std::vector<std::pair<std::string, std::int64_t>>
+      path;  ///< (map node id, index), outermost first
 
   friend bool operator==(const Epoch&, const Epoch&) = default;
   friend auto operator<=>(const Epoch&, const Epoch&) = default;

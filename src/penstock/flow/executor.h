@@ -16,18 +16,18 @@ namespace penstock::flow {
 /// One call of one node in one (sub-)epoch. Plain data; pointers stay valid until its completion is
 /// taken back. Inputs are already written; outputs belong to this task alone until completion.
 struct Task {
-  std::int32_t node = 0;          ///< index in Plan::nodes()
-  void* activation = nullptr;     ///< the scheduler's; opaque to executors
+  std::int32_t node = 0;       ///< index in Plan::nodes()
+  void* activation = nullptr;  ///< the scheduler's; opaque to executors
 };
 
 struct Completion {
   Task task;
   core::Step step = core::Step::kDone;
-  std::int32_t worker = 0;        ///< 0 = the runner's thread
-  std::int64_t start_ns = 0;      ///< monotonic clock
-  std::int64_t duration_ns = 0;   ///< 0 when not measured
+  std::int32_t worker = 0;       ///< 0 = the runner's thread
+  std::int64_t start_ns = 0;     ///< monotonic clock
+  std::int64_t duration_ns = 0;  ///< 0 when not measured
   std::int32_t retries = 0;
-  base::Status status;            ///< the node's error, if it failed
+  base::Status status;  ///< the node's error, if it failed
 };
 
 /// Gives an executor access to a task's data. Implemented by the runner; thread-safe for tasks that
@@ -36,11 +36,10 @@ class TaskAccess {
  public:
   virtual ~TaskAccess() = default;
   virtual const Plan& plan() const = 0;
-  /// Input i of the task in binding (or port) order; absent when there is no event. Collected inputs
-  /// were materialised before the task was handed out.
-  virtual std::span<const core::Value* const> inputs(const Task& task,
-                                                     std::vector<const core::Value*>& scratch)
-      const = 0;
+  /// Input i of the task in binding (or port) order; absent when there is no event. Collected
+  /// inputs were materialised before the task was handed out.
+  virtual std::span<const core::Value* const> inputs(
+      const Task& task, std::vector<const core::Value*>& scratch) const = 0;
   virtual std::span<core::Value> outputs(const Task& task) const = 0;
   virtual core::State* state(std::int32_t node) const = 0;
   /// Root epoch and sub-epoch indices, outermost first.

@@ -10,7 +10,8 @@ namespace {
 int bucket_of(std::int64_t duration_ns) {
   const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(duration_ns, 1));
   const int octave = std::bit_width(ns) - 1;
-  const auto eighth = static_cast<int>(octave >= 3 ? (ns >> (octave - 3)) & 7 : (ns << (3 - octave)) & 7);
+  const auto eighth =
+      static_cast<int>(octave >= 3 ? (ns >> (octave - 3)) & 7 : (ns << (3 - octave)) & 7);
   return std::min(octave * 8 + eighth, DurationHistogram::kBuckets - 1);
 }
 
@@ -33,14 +34,16 @@ void DurationHistogram::add(std::int64_t duration_ns) {
 }
 
 std::span<const std::uint32_t> DurationHistogram::buckets() const {
-  return buckets_ == nullptr ? std::span<const std::uint32_t>() : std::span<const std::uint32_t>(*buckets_);
+  return buckets_ == nullptr ? std::span<const std::uint32_t>()
+                             : std::span<const std::uint32_t>(*buckets_);
 }
 
 std::int64_t DurationHistogram::quantile_ns(double q) const {
   if (count_ == 0) {
     return 0;
   }
-  const auto wanted = static_cast<std::int64_t>(std::clamp(q, 0.0, 1.0) * static_cast<double>(count_ - 1)) + 1;
+  const auto wanted =
+      static_cast<std::int64_t>(std::clamp(q, 0.0, 1.0) * static_cast<double>(count_ - 1)) + 1;
   std::int64_t seen = 0;
   for (int i = 0; i < kBuckets; ++i) {
     seen += (*buckets_)[static_cast<std::size_t>(i)];

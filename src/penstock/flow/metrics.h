@@ -19,7 +19,7 @@ class DurationHistogram {
   void add(std::int64_t duration_ns);
   /// Upper edge of the bucket holding quantile q in [0, 1], at most the maximum; 0 when empty.
   std::int64_t quantile_ns(double q) const;
-  std::int64_t count() const { return count_; }  ///< timed calls
+  std::int64_t count() const { return count_; }        ///< timed calls
   std::int64_t total_ns() const { return total_ns_; }  ///< of the timed calls
   std::int64_t max_ns() const { return max_ns_; }
   /// Counts per bucket; empty before the first add().
@@ -32,9 +32,9 @@ class DurationHistogram {
 };
 
 struct NodeMetrics {
-  std::int64_t runs = 0;       ///< calls that returned, failed ones included
-  std::int64_t no_event = 0;   ///< calls that emitted nothing
-  std::int64_t skipped = 0;    ///< not called: a required input was absent
+  std::int64_t runs = 0;      ///< calls that returned, failed ones included
+  std::int64_t no_event = 0;  ///< calls that emitted nothing
+  std::int64_t skipped = 0;   ///< not called: a required input was absent
   std::int64_t failed = 0;
   std::int64_t retries = 0;
   std::int64_t running = 0;    ///< handed to the executor and not back yet
@@ -43,9 +43,10 @@ struct NodeMetrics {
 
   /// Time of all runs; an estimate while only a sample is timed.
   double total_ns() const {
-    return duration.count() == 0 ? 0.0
-                                 : static_cast<double>(duration.total_ns()) *
-                                       static_cast<double>(runs) / static_cast<double>(duration.count());
+    return duration.count() == 0
+               ? 0.0
+               : static_cast<double>(duration.total_ns()) * static_cast<double>(runs) /
+                     static_cast<double>(duration.count());
   }
 };
 

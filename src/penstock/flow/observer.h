@@ -21,8 +21,8 @@ class Plan;
 class RunMetrics;
 
 struct RunInfo {
-  std::string run_id;       ///< unique, sortable by start time
-  std::string runner;       ///< "sync", "threads", "processes"
+  std::string run_id;  ///< unique, sortable by start time
+  std::string runner;  ///< "sync", "threads", "processes"
   std::int32_t num_workers = 1;
   std::uint64_t seed = 0;
   std::int64_t started_unix_us = 0;
@@ -32,18 +32,18 @@ enum class NodeStatus : std::uint8_t { kRan, kNoEvent, kExhausted, kFailed };
 
 /// One node run.
 struct NodeRun {
-  std::int32_t node;        ///< index in Plan::nodes()
+  std::int32_t node;  ///< index in Plan::nodes()
   std::int64_t root_epoch;
   std::span<const std::int64_t> path;
-  std::int32_t worker;      ///< 0 = the runner's own thread
-  std::int64_t start_us;    ///< since the run started
+  std::int32_t worker;    ///< 0 = the runner's own thread
+  std::int64_t start_us;  ///< since the run started
   std::int64_t duration_ns;
   NodeStatus status;
 };
 
 /// One value on one signal.
 struct Event {
-  std::int64_t id;          ///< unique and increasing within the process
+  std::int64_t id;            ///< unique and increasing within the process
   std::int64_t timestamp_us;  ///< unix time
   std::string_view node_id;   ///< "meta" for EpochEnded
   std::string_view signal;
@@ -53,7 +53,7 @@ struct Event {
 
 /// The end of a run.
 struct RunSummary {
-  std::string status;       ///< "ok", "failed", "interrupted"
+  std::string status;  ///< "ok", "failed", "interrupted"
   std::string backend = "native";
   double elapsed_s = 0;
   std::int64_t epochs = 0, results = 0, retries = 0;

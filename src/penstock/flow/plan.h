@@ -25,8 +25,8 @@ class Resolver {
  public:
   virtual ~Resolver() = default;
   /// Null when the type is not this resolver's kind; an error when it is and cannot be had.
-  virtual base::Result<std::unique_ptr<core::NodeType>> resolve(const NodeSpec& node,
-                                                                const core::Value& params) const = 0;
+  virtual base::Result<std::unique_ptr<core::NodeType>> resolve(
+      const NodeSpec& node, const core::Value& params) const = 0;
   /// Names this resolver knows, for "did you mean".
   virtual std::vector<std::string> known_names() const { return {}; }
 };
@@ -55,8 +55,8 @@ struct InEdge {
   std::int32_t signal = kNone;  ///< global signal index; kNone = port not connected
   std::int32_t up = 0;          ///< regions between consumer and producer (broadcast downwards)
   bool required = true;
-  bool collects = false;        ///< the producer lies in a deeper region, below `map`
-  std::int32_t map = kNone;     ///< collecting edge: the map node (in the consumer's region)
+  bool collects = false;     ///< the producer lies in a deeper region, below `map`
+  std::int32_t map = kNone;  ///< collecting edge: the map node (in the consumer's region)
 };
 
 /// Who waits for a signal.
@@ -80,7 +80,7 @@ struct Rows {
 
 struct PlanNode {
   std::string id;
-  std::string type;            ///< as written
+  std::string type;  ///< as written
   NodeKind kind = NodeKind::kOperator;
   std::int32_t region = 0;
   std::int32_t first_edge = 0, num_edges = 0;      ///< into Plan::in_edges()
@@ -88,28 +88,28 @@ struct PlanNode {
   std::int32_t map_value = kNone;                  ///< a map: its `value`, a signal of `child`
   std::int32_t child = kNone;                      ///< a map: the region of its elements
   bool enabled = true;
-  bool stateful = false;       ///< runs in epoch order, in one place
-  bool source = false;         ///< may exhaust
+  bool stateful = false;  ///< runs in epoch order, in one place
+  bool source = false;    ///< may exhaust
   bool needs_host = false;
   bool native = true;
-  bool flatten = false;        ///< gather
+  bool flatten = false;  ///< gather
   GatherMode gather_mode = GatherMode::kClose;
-  std::int64_t gather_n = 0;   ///< gather by count with a fixed n
-  DependsForm form = DependsForm::kNone;           ///< return
-  std::vector<core::Binding> bindings;             ///< per in-edge
-  std::shared_ptr<const core::Operator> op;        ///< kOperator only
+  std::int64_t gather_n = 0;                 ///< gather by count with a fixed n
+  DependsForm form = DependsForm::kNone;     ///< return
+  std::vector<core::Binding> bindings;       ///< per in-edge
+  std::shared_ptr<const core::Operator> op;  ///< kOperator only
   Mark mark;
 };
 
 /// Nodes that run together once per activation: the root, or the body of one map.
 struct Region {
   std::int32_t parent = kNone;
-  std::int32_t map = kNone;      ///< the map node (in `parent`) whose elements this region runs for
+  std::int32_t map = kNone;  ///< the map node (in `parent`) whose elements this region runs for
   std::int32_t depth = 0;
   std::int32_t first_node = 0, num_nodes = 0;
   std::int32_t first_signal = 0, num_signals = 0;  ///< the map's `value` comes first
-  std::vector<std::int32_t> children;  ///< regions of the maps in this one
-  std::int32_t ordinal = 0;            ///< position among the parent's children
+  std::vector<std::int32_t> children;              ///< regions of the maps in this one
+  std::int32_t ordinal = 0;                        ///< position among the parent's children
 };
 
 struct PlanInput {
@@ -122,9 +122,9 @@ struct PlanInput {
 
 class Plan {
  public:
-  /// Compiles `spec`. `inputs`: values for tube-scoped inputs (a map; unknown names are ignored with
-  /// a warning by the caller). All problems at once: unknown node, signal, slot, input, type or
-  /// parameter (with the nearest name), duplicate slot, cycle (named in order), cross-map
+  /// Compiles `spec`. `inputs`: values for tube-scoped inputs (a map; unknown names are ignored
+  /// with a warning by the caller). All problems at once: unknown node, signal, slot, input, type
+  /// or parameter (with the nearest name), duplicate slot, cycle (named in order), cross-map
   /// dependency, wrong arity, more than one return.
   static std::expected<std::shared_ptr<const Plan>, Diagnostics> compile(
       std::shared_ptr<const Spec> spec, std::span<const Resolver* const> resolvers,

@@ -1,8 +1,9 @@
-// Plan::compile: inputs, node types and parameters. Wiring, regions and layout have their own files.
-#include <fmt/format.h>
-
+// Plan::compile: inputs, node types and parameters. Wiring, regions and layout have their own
+// files.
 #include <algorithm>
 #include <iterator>
+
+#include <fmt/format.h>
 
 #include "penstock/flow/plan_builder.h"
 
@@ -121,25 +122,26 @@ void PlanBuilder::collect_inputs() {
     const auto index = static_cast<std::int32_t>(plan_->inputs_.size());
     input_index_.emplace(spec.id, index);
     input.signals.push_back(spec.id);
-    plan_->inputs_.push_back({.id = spec.id,
-                              .scope = spec.scope == Scope::kProcess ? Scope::kProcess : Scope::kTube,
-                              .required = spec.required,
-                              .default_value = spec.default_value,
-                              .signal = kNone});
+    plan_->inputs_.push_back(
+        {.id = spec.id,
+         .scope = spec.scope == Scope::kProcess ? Scope::kProcess : Scope::kTube,
+         .required = spec.required,
+         .default_value = spec.default_value,
+         .signal = kNone});
     core::Value value;
     if (spec.scope != Scope::kProcess) {
-      if (const core::Value* given = tube_inputs_.is(core::Kind::kMap) ? tube_inputs_.find(spec.id)
-                                                                       : nullptr) {
+      if (const core::Value* given =
+              tube_inputs_.is(core::Kind::kMap) ? tube_inputs_.find(spec.id) : nullptr) {
         value = *given;
       } else if (!spec.default_value.is_absent()) {
         value = spec.default_value;
       } else if (!spec.required) {
         value = core::Value::null();
       } else {
-        report(spec.mark, "PS0301",
-               fmt::format("missing value for the required tube input '{}'", spec.id),
-               fmt::format("give it when the tube is loaded, for example --input {}=VALUE",
-                           spec.id));
+        report(
+            spec.mark, "PS0301",
+            fmt::format("missing value for the required tube input '{}'", spec.id),
+            fmt::format("give it when the tube is loaded, for example --input {}=VALUE", spec.id));
       }
     }
     plan_->tube_values_.push_back(std::move(value));
@@ -156,12 +158,12 @@ void PlanBuilder::collect_nodes() {
     resolve_type(drafts_.back());
   }
   for (const AssetSpec& asset : spec_.assets) {
-    report(asset.mark, "PS0114", fmt::format("assets are not supported by this version: asset '{}'",
-                                             asset.id));
+    report(asset.mark, "PS0114",
+           fmt::format("assets are not supported by this version: asset '{}'", asset.id));
   }
   if (!spec_.extends.empty()) {
-    report({}, "PS0114", fmt::format("extends is not supported by this version: '{}'",
-                                     spec_.extends.front()));
+    report({}, "PS0114",
+           fmt::format("extends is not supported by this version: '{}'", spec_.extends.front()));
   }
 }
 

@@ -107,7 +107,8 @@ void PlanBuilder::lay_out() {
       PlanNode& node = plan.nodes_[static_cast<std::size_t>(i)];
       const Draft& draft = drafts_[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])];
       node.first_signal = static_cast<std::int32_t>(plan.signal_names_.size());
-      node.num_signals = draft.kind == NodeKind::kMap ? 1 : static_cast<std::int32_t>(draft.signals.size());
+      node.num_signals =
+          draft.kind == NodeKind::kMap ? 1 : static_cast<std::int32_t>(draft.signals.size());
       for (std::int32_t s = 0; s < node.num_signals; ++s) {
         plan.signal_names_.push_back(draft.signals[static_cast<std::size_t>(s)]);
         plan.signal_producer_.push_back(i);
@@ -134,8 +135,8 @@ void PlanBuilder::lay_out_edges(std::span<const std::int32_t> order,
     for (DraftEdge& edge : draft.edges) {
       InEdge in;
       if (edge.producer != kNone) {
-        const PlanNode& producer =
-            plan.nodes_[static_cast<std::size_t>(new_index[static_cast<std::size_t>(edge.producer)])];
+        const PlanNode& producer = plan.nodes_[static_cast<std::size_t>(
+            new_index[static_cast<std::size_t>(edge.producer)])];
         const bool element = producer.kind == NodeKind::kMap && edge.signal == 1;
         in.signal = element ? producer.map_value : producer.first_signal + edge.signal;
         in.required = edge.required;

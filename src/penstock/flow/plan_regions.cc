@@ -96,8 +96,8 @@ void PlanBuilder::place_gather(std::int32_t index) {
   draft.region = in_map ? regions_[static_cast<std::size_t>(inner)].parent : 0;
 
   if (draft.gather_mode != GatherMode::kTrigger && n.producer != kNone) {
-    const bool own_count = in_map && n.signal == 0 &&
-                           n.producer == regions_[static_cast<std::size_t>(inner)].map;
+    const bool own_count =
+        in_map && n.signal == 0 && n.producer == regions_[static_cast<std::size_t>(inner)].map;
     draft.gather_mode = own_count ? GatherMode::kClose : GatherMode::kCount;
   }
   if (draft.gather_mode == GatherMode::kClose && !in_map) {
@@ -106,8 +106,7 @@ void PlanBuilder::place_gather(std::int32_t index) {
                        draft.spec->id));
   }
   draft.stateful = draft.gather_mode != GatherMode::kClose;
-  const bool n_ok =
-      n.producer == kNone || is_ancestor_or_same(signal_region(n), draft.region);
+  const bool n_ok = n.producer == kNone || is_ancestor_or_same(signal_region(n), draft.region);
   const bool trigger_ok = trigger.producer == kNone || signal_region(trigger) == inner ||
                           is_ancestor_or_same(signal_region(trigger), draft.region);
   if (!n_ok || !trigger_ok) {

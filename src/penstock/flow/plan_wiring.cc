@@ -1,7 +1,7 @@
 // Edges of a plan: every name checked against what exists, then the order of the nodes.
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "penstock/flow/plan_builder.h"
 
@@ -14,13 +14,15 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
 }
 
 std::string list_of(std::span<const std::string> names) {
-  return names.empty() ? "none" : fmt::format("{}", fmt::join(names.first(std::min<std::size_t>(names.size(), 12)), ", "));
+  return names.empty()
+             ? "none"
+             : fmt::format("{}",
+                           fmt::join(names.first(std::min<std::size_t>(names.size(), 12)), ", "));
 }
 
 }  // namespace
 
-bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency,
-                                DraftEdge& edge) {
+bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency, DraftEdge& edge) {
   const std::string& consumer = draft.spec->id;
   edge.mark = dependency.mark;
   if (dependency.node == "assets") {
@@ -293,7 +295,8 @@ void PlanBuilder::order_nodes() {
   }
   for (std::size_t head = 0; head < topological_.size(); ++head) {
     const auto node = static_cast<std::size_t>(topological_[head]);
-    for (auto at = static_cast<std::size_t>(first[node]); at < static_cast<std::size_t>(first[node + 1]); ++at) {
+    for (auto at = static_cast<std::size_t>(first[node]);
+         at < static_cast<std::size_t>(first[node + 1]); ++at) {
       if (--waiting[static_cast<std::size_t>(targets[at])] == 0) {
         topological_.push_back(targets[at]);
       }

@@ -45,7 +45,9 @@ class RunState final : public TaskAccess {
   const Plan& plan() const override { return *plan_; }
   std::span<const core::Value* const> inputs(
       const Task& task, std::vector<const core::Value*>& scratch) const override;
-  std::span<core::Value> outputs(const Task& task) const override { return scheduler.outputs(task); }
+  std::span<core::Value> outputs(const Task& task) const override {
+    return scheduler.outputs(task);
+  }
   core::State* state(std::int32_t node) const override {
     return targets_[static_cast<std::size_t>(node)].state;
   }

@@ -1,12 +1,13 @@
 #include "penstock/flow/runner.h"
 
-#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <random>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "penstock/base/clock.h"
 #include "penstock/flow/runner_impl.h"
@@ -124,10 +125,11 @@ base::Result<std::vector<core::Value>> Runner::Impl::input_values(const core::Va
     } else if (!input.required) {
       values[i] = core::Value::null();
     } else {
-      return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
-                                    fmt::format("missing value for the required input '{}'", input.id))
-                            .with_id("PS0301")
-                            .with_help(fmt::format("give it to process(), for example {}=...", input.id)));
+      return base::fail(
+          base::Error(base::ErrorCode::kInvalidArgument,
+                      fmt::format("missing value for the required input '{}'", input.id))
+              .with_id("PS0301")
+              .with_help(fmt::format("give it to process(), for example {}=...", input.id)));
     }
   }
   return values;
@@ -263,23 +265,36 @@ base::Status Runner::Impl::run(std::optional<std::int64_t> num_epochs, const cor
 
 Runner::Runner(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> executor,
                RunnerOptions options)
-    : impl_(std::make_unique<Impl>(std::move(plan), std::move(executor), std::move(options))) {}
+    : impl_(std::make_unique<Impl>(std::move(plan), std::move(executor), std::move(options))) {
+}
 
-Runner::~Runner() { impl_->deinit(); }
+Runner::~Runner() {
+  impl_->deinit();
+}
 
-base::Status Runner::init() { return impl_->init(); }
-void Runner::deinit() { impl_->deinit(); }
-base::Result<EpochResult> Runner::process(const core::Value& inputs) { return impl_->process(inputs); }
+base::Status Runner::init() {
+  return impl_->init();
+}
+void Runner::deinit() {
+  impl_->deinit();
+}
+base::Result<EpochResult> Runner::process(const core::Value& inputs) {
+  return impl_->process(inputs);
+}
 base::Status Runner::run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
                          const std::function<base::Status(EpochResult)>& sink) {
   return impl_->run(num_epochs, inputs, sink);
 }
-const Plan& Runner::plan() const { return *impl_->plan; }
+const Plan& Runner::plan() const {
+  return *impl_->plan;
+}
 const RunMetrics& Runner::metrics() const {
   impl_->count_instances();
   return impl_->metrics;
 }
-RunSummary Runner::summary() const { return impl_->summary(); }
+RunSummary Runner::summary() const {
+  return impl_->summary();
+}
 void Runner::add_observer(std::shared_ptr<Observer> observer) {
   impl_->add_observer(std::move(observer));
 }

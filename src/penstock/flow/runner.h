@@ -19,19 +19,20 @@ class Executor;  // executor.h
 
 /// How a Runner behaves; the defaults are those of the synchronous runner.
 struct RunnerOptions {
-  std::string name = "sync";             ///< for RunInfo and messages
+  std::string name = "sync";  ///< for RunInfo and messages
   std::uint64_t seed = 0;
-  std::int32_t max_epochs_in_flight = 1; ///< look-ahead of run() over root epochs
-  std::optional<std::uint64_t> shuffle;  ///< take ready nodes in a random order from this seed (tests)
+  std::int32_t max_epochs_in_flight = 1;  ///< look-ahead of run() over root epochs
+  std::optional<std::uint64_t>
+      shuffle;  ///< take ready nodes in a random order from this seed (tests)
   std::vector<std::shared_ptr<Observer>> observers;
-  core::CancelToken* cancel = nullptr;   ///< not owned; null = only host signals stop the run
+  core::CancelToken* cancel = nullptr;  ///< not owned; null = only host signals stop the run
 };
 
 /// What one root epoch gave.
 struct EpochResult {
   std::int64_t epoch = 0;
-  core::Value value;        ///< absent: the return did not run (or there is none)
-  bool exhausted = false;   ///< true: the tube can give no more results
+  core::Value value;       ///< absent: the return did not run (or there is none)
+  bool exhausted = false;  ///< true: the tube can give no more results
 };
 
 /// Runs a Plan on an Executor. Owner thread only. State of stateful nodes lives here.

@@ -69,23 +69,23 @@ class Runner::Impl {
   RunnerOptions options_;
   RunState state_;
   CallScratch scratch_;
-  std::uint32_t detail_ = 0;          ///< union of the observers' Observer::Detail
-  bool large_;                        ///< too many nodes to keep counts per call
-  std::uint32_t num_calls_ = 0;       ///< inline calls, to time some of them
-  bool host_inputs_ = false;          ///< an input of some epoch was a host object
+  std::uint32_t detail_ = 0;                    ///< union of the observers' Observer::Detail
+  bool large_;                                  ///< too many nodes to keep counts per call
+  std::uint32_t num_calls_ = 0;                 ///< inline calls, to time some of them
+  bool host_inputs_ = false;                    ///< an input of some epoch was a host object
   std::array<std::int32_t, 64> fast_window_{};  ///< nodes called by run_fast() since the last clock
-  std::int64_t fast_window_ns_ = 0;   ///< when the window began
-  bool started_ = false;              ///< between init() and deinit()
+  std::int64_t fast_window_ns_ = 0;             ///< when the window began
+  bool started_ = false;                        ///< between init() and deinit()
   std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0;
   std::vector<Task> batch_;
   std::vector<Completion> completions_;
-  std::int64_t num_out_ = 0;          ///< tasks at the executor
-  std::map<std::int64_t, base::Error> errors_;  ///< first error of each failed open epoch
+  std::int64_t num_out_ = 0;                     ///< tasks at the executor
+  std::map<std::int64_t, base::Error> errors_;   ///< first error of each failed open epoch
   std::map<std::int64_t, core::Value> results_;  ///< of open epochs, from their return
   std::string status_ = "ok";
-  bool interrupted_ = false;          ///< a host signal set the cancel token
+  bool interrupted_ = false;  ///< a host signal set the cancel token
   RunInfo info_;
-  Epoch event_epoch_;                 ///< of the event being sent
+  Epoch event_epoch_;  ///< of the event being sent
   std::int64_t next_event_id_;
 };
 

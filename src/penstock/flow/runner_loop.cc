@@ -1,7 +1,7 @@
 // The one loop of all runners.
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "penstock/base/clock.h"
 #include "penstock/flow/runner_impl.h"
@@ -134,7 +134,8 @@ bool Runner::Impl::run_fast(Task& next) {
 base::Status Runner::Impl::check_clock() {
   const std::int64_t now_ns = base::fast_ns();
   const std::int64_t spent_ns = now_ns - std::exchange(fast_window_ns_, now_ns);
-  if (spent_ns > kTinyNs * static_cast<std::int64_t>(fast_window_.size()) && !executor_->is_inline()) {
+  if (spent_ns > kTinyNs * static_cast<std::int64_t>(fast_window_.size()) &&
+      !executor_->is_inline()) {
     // Some node is not tiny any more; which one shows when they are timed one by one again.
     for (const std::int32_t node : fast_window_) {
       if (node == kNone) {

@@ -160,7 +160,8 @@ void Scheduler::collect_nothing(Activation* activation, std::int32_t child_regio
       }
       continue;
     }
-    const auto level = static_cast<std::size_t>(std::ranges::find(entry.path, child_region) - entry.path.begin());
+    const auto level =
+        static_cast<std::size_t>(std::ranges::find(entry.path, child_region) - entry.path.begin());
     collected_below(entry, activation, level - 1);
   }
 }
@@ -198,7 +199,8 @@ void Scheduler::complete_map(const Task& task, std::vector<core::Value> elements
     expansion.children = expansion.slab->activations.data();
     expansion.count = expansion.open = count;
     expansion.state = Expansion::State::kOpen;
-    std::fill_n(expansion.pending, collected_below_[static_cast<std::size_t>(hot.child)].size(), count);
+    std::fill_n(expansion.pending, collected_below_[static_cast<std::size_t>(hot.child)].size(),
+                count);
     activation->values[hot.first_signal - hot.signal_base] = core::Value::integer(count);
 
     // Edges from above are the same for all elements: resolve those that can be, once.
@@ -221,8 +223,7 @@ void Scheduler::complete_map(const Task& task, std::vector<core::Value> elements
       if (producer == task.node && !is_element) {
         continue;  // the map's own count: finish() below resolves it
       }
-      const bool present =
-          !above->values[edge.signal - from_region.first_signal].is_absent();
+      const bool present = !above->values[edge.signal - from_region.first_signal].is_absent();
       std::uint32_t& left = scratch_[static_cast<std::size_t>(edge.local_node)];
       left = (left - 1) | (!present && edge.required ? kMissing : 0U);
       if ((left & kCount) == 0) {
@@ -270,8 +271,8 @@ void Scheduler::complete_exhausted(const Task& task) {
   exhausted_[node] = true;
   const HotNode& hot = hot_[node];
   const std::int32_t region = plan_.nodes()[node].region;
-  templates_[static_cast<std::size_t>(region)][static_cast<std::size_t>(task.node - hot.first_node)] |=
-      kMissing;
+  templates_[static_cast<std::size_t>(region)]
+            [static_cast<std::size_t>(task.node - hot.first_node)] |= kMissing;
   update_finished();
   complete_absent(task);
 }
@@ -310,9 +311,9 @@ std::int64_t Scheduler::begin_epoch(std::span<const core::Value> inputs) {
 
 bool Scheduler::can_begin_epoch() const {
   return !finished_ && std::ranges::all_of(stateful_, [&](const Stateful& entry) {
-           return !plan_.nodes()[static_cast<std::size_t>(entry.node)].source ||
-                  entry.epochs_done == next_epoch_;
-         });
+    return !plan_.nodes()[static_cast<std::size_t>(entry.node)].source ||
+           entry.epochs_done == next_epoch_;
+  });
 }
 
 Activation* Scheduler::pop_closed() {
@@ -332,7 +333,8 @@ void Scheduler::recycle(Activation* root) {
 }
 
 Activation* Scheduler::find_root(std::int64_t epoch) const {
-  const auto at = std::ranges::find_if(roots_, [&](const auto& r) { return r.first->epoch == epoch; });
+  const auto at =
+      std::ranges::find_if(roots_, [&](const auto& r) { return r.first->epoch == epoch; });
   return at == roots_.end() ? nullptr : at->first;
 }
 

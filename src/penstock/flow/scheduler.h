@@ -22,15 +22,15 @@
 
 namespace penstock::flow {
 
-/// A node of the root region that is called with one line of bookkeeping: an operator with one signal
-/// whose edges, in and out, stay in the region. 32 bytes.
+/// A node of the root region that is called with one line of bookkeeping: an operator with one
+/// signal whose edges, in and out, stay in the region. 32 bytes.
 struct FastNode {
   const core::Operator* op = nullptr;
-  std::int32_t first_edge = 0;      ///< into Scheduler::fast_edges()
+  std::int32_t first_edge = 0;  ///< into Scheduler::fast_edges()
   std::uint16_t num_edges = 0;
-  bool is_eligible = false;         ///< may ever be called this way
-  bool is_tiny = false;             ///< known to take less than a hand-over to another thread
-  std::int32_t signal = 0;          ///< index among the root's values
+  bool is_eligible = false;  ///< may ever be called this way
+  bool is_tiny = false;      ///< known to take less than a hand-over to another thread
+  std::int32_t signal = 0;   ///< index among the root's values
   std::int32_t first_consumer = 0;
   std::int32_t num_consumers = 0;
 };
@@ -109,7 +109,8 @@ class Scheduler {
   void complete_exhausted(const Task& task);
   /// The task is dropped, all its signals absent (its node failed, or its epoch did).
   void complete_absent(const Task& task);
-  /// No further node of the task's root epoch is run; it closes when the tasks that are out are back.
+  /// No further node of the task's root epoch is run; it closes when the tasks that are out are
+  /// back.
   void fail_epoch(const Task& task);
   /// True when the task's root epoch has failed: complete_absent() it instead of running it.
   bool is_failed(const Task& task) const {
@@ -161,8 +162,8 @@ class Scheduler {
     std::int32_t turn;          ///< ordinal among stateful nodes, or kNone
     std::int32_t child;         ///< a map's region, or kNone
     std::uint16_t num_signals;
-    bool has_remote;                ///< a signal is read in a deeper region
-    bool is_collected;              ///< a signal is collected in a region further out
+    bool has_remote;    ///< a signal is read in a deeper region
+    bool is_collected;  ///< a signal is collected in a region further out
   };
   /// A signal that consumers further out collect: they wait until it is resolved in every epoch
   /// of the region `path.front()` opens.
@@ -178,8 +179,9 @@ class Scheduler {
   };
   struct Stateful {
     std::int32_t node;
-    std::vector<std::int32_t> path;   ///< regions from the root to the node's
-    std::vector<std::int32_t> slots;  ///< per path entry: ordinal among the stateful below that region
+    std::vector<std::int32_t> path;  ///< regions from the root to the node's
+    std::vector<std::int32_t>
+        slots;  ///< per path entry: ordinal among the stateful below that region
     std::int64_t epochs_done = 0;
   };
 
@@ -218,16 +220,18 @@ class Scheduler {
   std::vector<HotNode> hot_;
   std::vector<FastNode> fast_;  ///< of the root region; is_tiny is learned
   std::vector<std::int32_t> fast_edges_;
-  std::vector<std::int32_t> consumer_begin_;    ///< per signal, into consumers_
-  std::vector<std::uint32_t> consumers_;        ///< local node << 1 | required
+  std::vector<std::int32_t> consumer_begin_;           ///< per signal, into consumers_
+  std::vector<std::uint32_t> consumers_;               ///< local node << 1 | required
   std::vector<std::vector<RemoteEdge>> remote_edges_;  ///< per region: edges from above
   std::vector<std::vector<std::int32_t>> stateful_below_;
   std::vector<Collected> collected_;
-  std::vector<std::vector<std::int32_t>> collected_below_;    ///< per region: entries whose path has it
+  std::vector<std::vector<std::int32_t>>
+      collected_below_;  ///< per region: entries whose path has it
   std::vector<std::vector<std::int32_t>> collected_signals_;  ///< per signal: its entries
   // Changes when a source ends.
   std::vector<std::vector<std::uint32_t>> templates_;  ///< per region: countdowns at the start
-  std::vector<std::vector<std::int32_t>> settled_;     ///< per region: local nodes that wait for nothing
+  std::vector<std::vector<std::int32_t>>
+      settled_;  ///< per region: local nodes that wait for nothing
   std::vector<std::int64_t> num_activations_;
   std::vector<bool> exhausted_;
   bool finished_ = false;

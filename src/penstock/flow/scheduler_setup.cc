@@ -285,7 +285,8 @@ const core::Value& Scheduler::input(const Activation& activation, const InEdge& 
   for (std::int32_t up = 0; up < edge.up; ++up) {
     at = at->parent;
   }
-  return at->values[edge.signal - plan_.regions()[static_cast<std::size_t>(at->region)].first_signal];
+  return at
+      ->values[edge.signal - plan_.regions()[static_cast<std::size_t>(at->region)].first_signal];
 }
 
 std::span<core::Value> Scheduler::outputs(const Task& task) const {

@@ -24,9 +24,9 @@ struct Mark {
 
 /// One incoming edge of a node: `slot: node.signal`.
 struct Dependency {
-  std::string slot;          ///< keyword name; empty for a positional edge
+  std::string slot;            ///< keyword name; empty for a positional edge
   std::int32_t position = -1;  ///< >= 0 for a positional edge (strings of the list, in order)
-  std::string node;          ///< producing node, or "input" / "assets"
+  std::string node;            ///< producing node, or "input" / "assets"
   std::string signal;
   Mark mark;       ///< of the reference
   Mark slot_mark;  ///< of the slot's name; of the reference for a positional edge
@@ -84,13 +84,13 @@ struct AssetSpec {
 
 struct Spec {
   std::string noob_id, noob_model, noob_version, description;
-  std::vector<InputSpec> inputs;   ///< in file order
+  std::vector<InputSpec> inputs;  ///< in file order
   std::vector<AssetSpec> assets;
   std::vector<NodeSpec> nodes;
   std::vector<std::string> extends;
-  core::Value report;              ///< plots for the report page (ours); absent unless written
+  core::Value report;  ///< plots for the report page (ours); absent unless written
 
-  std::string file = "<text>";               ///< for messages, and the base of relative paths
+  std::string file = "<text>";                ///< for messages, and the base of relative paths
   std::shared_ptr<const std::string> source;  ///< text, for excerpts; null for a Spec built by API
 };
 

@@ -1,10 +1,10 @@
 #include "penstock/flow/structural.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "penstock/core/host.h"
 
@@ -48,10 +48,10 @@ base::Result<std::int64_t> wired_count(const core::Value& value) {
   if (native.is(core::Kind::kInt)) {
     return native.as_int();
   }
-  return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
-                                fmt::format("gather's input n must be an int, seen {}",
-                                            to_string(native.kind())))
-                        .with_id("PS0204"));
+  return base::fail(
+      base::Error(base::ErrorCode::kInvalidArgument,
+                  fmt::format("gather's input n must be an int, seen {}", to_string(native.kind())))
+          .with_id("PS0204"));
 }
 
 }  // namespace

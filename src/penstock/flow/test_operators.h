@@ -50,7 +50,8 @@ inline core::OperatorSpec make_spec(std::string name, std::vector<std::string> i
   spec.cost = "O(1)";
   spec.example = "nodes: {}";
   for (std::string& input : inputs) {
-    spec.inputs.push_back({.name = std::move(input), .type = "any", .summary = "x", .optional = false});
+    spec.inputs.push_back(
+        {.name = std::move(input), .type = "any", .summary = "x", .optional = false});
   }
   spec.outputs.push_back({.name = "value", .type = "any", .summary = "x", .optional = false});
   return spec;
@@ -58,27 +59,31 @@ inline core::OperatorSpec make_spec(std::string name, std::vector<std::string> i
 
 inline void add_function(core::Registry& registry, core::OperatorSpec spec,
                          FunctionOperator::Function function) {
-  const auto status = registry.add(
-      std::move(spec), [function](const core::Value&, std::span<const core::Binding>) {
+  const auto status =
+      registry.add(std::move(spec), [function](const core::Value&, std::span<const core::Binding>) {
         return base::Result<std::shared_ptr<const core::Operator>>(
             std::make_shared<FunctionOperator>(function));
       });
   PENSTOCK_CHECK(status.has_value());
 }
 
-/// test.count (param limit), test.add (a, b), test.range (n -> list), test.odd (drops even numbers),
-/// test.fail (always), test.sum_so_far (stateful, in epoch order).
+/// test.count (param limit), test.add (a, b), test.range (n -> list), test.odd (drops even
+/// numbers), test.fail (always), test.sum_so_far (stateful, in epoch order).
 inline core::Registry make_registry() {
   core::Registry registry;
   {
     core::OperatorSpec spec = make_spec("test.count", {});
     spec.source = true;
-    spec.parameters.push_back({.name = "limit", .type = "int", .summary = "x",
-                               .default_value = core::Value::integer(10), .choices = {}});
-    const auto status = registry.add(spec, [](const core::Value& params, std::span<const core::Binding>) {
-      return base::Result<std::shared_ptr<const core::Operator>>(
-          std::make_shared<CountOperator>(params.find("limit")->as_int()));
-    });
+    spec.parameters.push_back({.name = "limit",
+                               .type = "int",
+                               .summary = "x",
+                               .default_value = core::Value::integer(10),
+                               .choices = {}});
+    const auto status =
+        registry.add(spec, [](const core::Value& params, std::span<const core::Binding>) {
+          return base::Result<std::shared_ptr<const core::Operator>>(
+              std::make_shared<CountOperator>(params.find("limit")->as_int()));
+        });
     PENSTOCK_CHECK(status.has_value());
   }
   add_function(registry, make_spec("test.add", {"a", "b"}), [](core::Call& call) {
@@ -114,8 +119,9 @@ inline core::Registry make_registry() {
       base::Result<core::Step> call(core::Call& call) const override {
         auto* state = static_cast<Sum*>(call.state);
         // Order matters; unsigned, because a long run wraps around.
-        state->sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(state->sum) * 3 +
-                                               static_cast<std::uint64_t>(call.inputs[0]->as_int()));
+        state->sum =
+            static_cast<std::int64_t>(static_cast<std::uint64_t>(state->sum) * 3 +
+                                      static_cast<std::uint64_t>(call.inputs[0]->as_int()));
         call.outputs[0] = core::Value::integer(state->sum);
         return core::Step::kDone;
       }
