@@ -4,12 +4,12 @@
 #include <array>
 
 #include <Python.h>
-#include <fmt/format.h>
 
 #include "penstock/bindings/plan_blob.h"
 #include "penstock/bindings/py_host.h"
 #include "penstock/bindings/py_node.h"
 #include "penstock/bindings/py_value.h"
+#include "penstock/cli/executors.h"
 #include "penstock/exec/inline_executor.h"
 #include "penstock/exec/process_executor.h"
 #include "penstock/exec/thread_executor.h"
@@ -61,16 +61,11 @@ std::span<const flow::Resolver* const> resolvers() {
 }
 
 base::Status check_runner(std::string_view name) {
-  const std::array<std::string, 3> known{"sync", "threads", "processes"};
-  if (std::ranges::find(known, name) != known.end()) {
+  constexpr std::array<std::string_view, 3> kKnown{"sync", "threads", "processes"};
+  if (std::ranges::find(kKnown, name) != kKnown.end()) {
     return {};
   }
-  const std::string nearest = core::nearest_name(name, known);
-  return base::fail(
-      base::Error(base::ErrorCode::kNotFound,
-                  fmt::format("unknown runner '{}'; wanted sync, threads or processes", name))
-          .with_id("PS0902")
-          .with_help(nearest.empty() ? "" : fmt::format("did you mean '{}'?", nearest)));
+  return base::fail(cli::unknown_runner(std::string(name)));
 }
 
 base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& plan,

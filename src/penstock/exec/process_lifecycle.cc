@@ -1,6 +1,5 @@
 // Starting and stopping the workers of a run.
 #include <poll.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "penstock/base/clock.h"
 #include "penstock/core/host.h"
 #include "penstock/exec/process_executor.h"
+#include "penstock/exec/thread_executor.h"
 
 namespace penstock::exec {
 namespace {
@@ -29,15 +29,6 @@ constexpr std::int64_t kTermGraceNs = 300'000'000;
 constexpr std::int64_t kPollNs = 50'000'000;
 // Copies of buffers that are sent to many tasks, kept while the run is busy.
 constexpr std::int64_t kCopyBytes = 512LL << 20;
-
-std::int32_t usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) {
-    return 1;
-  }
-  return std::max(1, CPU_COUNT(&set));
-}
 
 base::Result<UniqueFd> as_memfd(const std::string& bytes) {
   UniqueFd fd(::memfd_create("penstock-plan", MFD_CLOEXEC));
@@ -62,7 +53,7 @@ ProcessExecutor::ProcessExecutor(ProcessOptions options)
     : options_(std::move(options)),
       copies_(kCopyBytes),
       history_(options_.history_limit_bytes),
-      num_cores_(usable_cores()) {
+      num_cores_(num_usable_cores()) {
   if (options_.num_workers <= 0) {
     options_.num_workers = num_cores_;
   }
