@@ -43,8 +43,7 @@ Runner::Impl::Impl(std::shared_ptr<const Plan> plan_in, std::unique_ptr<Executor
   }
   if (executor_->is_inline() && large_) {
     for (std::size_t i = 0; i < plan->nodes().size(); ++i) {
-      FastNode& fast = state_.scheduler.fast(static_cast<std::int32_t>(i));
-      fast.is_tiny = fast.is_eligible;
+      state_.scheduler.set_tiny(static_cast<std::int32_t>(i), true);
     }
   }
 }
@@ -175,7 +174,8 @@ void Runner::Impl::count_instances() {
   for (std::size_t i = 1; i < plan->nodes().size(); ++i) {
     NodeMetrics& node = metrics.node(static_cast<std::int32_t>(i));
     node.skipped = skipped[i];
-    if (large_) {
+    const bool may_be_fast = detail_ == 0 && state_.scheduler.fast(static_cast<std::int32_t>(i)).is_eligible;
+    if (large_ || may_be_fast) {  // not counted call by call
       node.runs = state_.scheduler.num_activations(plan->nodes()[i].region) - skipped[i];
     }
   }

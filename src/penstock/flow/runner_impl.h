@@ -2,12 +2,13 @@
 //
 //   runner.cc       init, process, run, deinit: which epochs are open, results in order
 //   runner_loop.cc  the loop: ready nodes to the executor, completions to the scheduler
+//   runner_fast.cc  the loop's short cut for tiny native nodes
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "penstock/flow/executor.h"
@@ -17,6 +18,8 @@
 #include "penstock/flow/runner.h"
 
 namespace penstock::flow {
+
+constexpr std::int64_t kTickNs = 50'000'000;
 
 class Runner::Impl {
  public:
@@ -59,11 +62,17 @@ class Runner::Impl {
   base::Status tick(std::int64_t now_ns);
   base::Error no_progress() const;
   void record(const Completion& completion, NodeStatus status);
-  bool may_run_fast() const;
-  bool run_fast(Task& next);
   base::Status run_any(const Task& task, bool is_inline);
+
+  // runner_fast.cc
+  class FastCaller;
+  bool may_run_fast() const;
+  base::Status run_straight();
+  bool run_fast(Task& next);
   void learn_tiny(const Completion& completion);
-  base::Status check_clock();
+  /// `num_calls` have been made since the last time. True when they were not tiny.
+  bool took_long(std::size_t num_calls);
+  base::Status tick_if_due();
 
   std::unique_ptr<Executor> executor_;
   RunnerOptions options_;
@@ -73,8 +82,7 @@ class Runner::Impl {
   bool large_;                                  ///< too many nodes to keep counts per call
   std::uint32_t num_calls_ = 0;                 ///< inline calls, to time some of them
   bool host_inputs_ = false;                    ///< an input of some epoch was a host object
-  std::array<std::int32_t, 64> fast_window_{};  ///< nodes called by run_fast() since the last clock
-  std::int64_t fast_window_ns_ = 0;             ///< when the window began
+  std::int64_t fast_window_ns_ = 0;             ///< when the window of tiny calls began
   bool started_ = false;                        ///< between init() and deinit()
   std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0;
   std::vector<Task> batch_;

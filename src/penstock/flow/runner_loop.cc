@@ -9,11 +9,9 @@
 namespace penstock::flow {
 namespace {
 
-constexpr std::int64_t kTickNs = 50'000'000;
 constexpr std::int32_t kWaitMs = 50;
 constexpr std::int64_t kSlowCallNs = 2'000;
 constexpr std::uint32_t kCallsPerSample = 8;
-constexpr std::int64_t kTinyNs = 1'000;  // a hand-over to another thread and back costs more
 
 }  // namespace
 
@@ -41,11 +39,15 @@ base::Status Runner::Impl::run_ready() {
   const bool is_inline = executor_->is_inline();
   const std::int64_t capacity = is_inline ? 1 : executor_->capacity();
   const bool fast = may_run_fast();
+  if (fast) {
+    fast_window_ns_ = base::fast_ns();
+    PENSTOCK_RETURN_IF_ERROR(run_straight());
+  }
   while (is_inline || num_out_ + static_cast<std::int64_t>(batch_.size()) < capacity) {
     Task task;
     if (fast) {
       const bool more = run_fast(task);
-      PENSTOCK_RETURN_IF_ERROR(check_clock());
+      PENSTOCK_RETURN_IF_ERROR(tick_if_due());
       if (!more) {
         break;
       }
@@ -73,83 +75,6 @@ base::Status Runner::Impl::run_any(const Task& task, bool is_inline) {
   }
   batch_.push_back(task);
   return {};
-}
-
-bool Runner::Impl::may_run_fast() const {
-  return detail_ == 0 && !plan->needs_host() && !host_inputs_ &&
-         executor_->lets_loop_run_tiny_nodes();
-}
-
-// Calls ready nodes that are known to be tiny, without clock or counters. Returns false when
-// nothing is ready; else `next` is a node for the ordinary path, or has no activation when the
-// window is full and the clock is due.
-bool Runner::Impl::run_fast(Task& next) {
-  Scheduler& scheduler = state_.scheduler;
-  const core::HostUnlock unlock;
-  const std::int32_t* edges = scheduler.fast_edges();
-  const core::Value* inputs[64];
-  core::Call call;
-  core::Context& context = scratch_.context;
-  context.path = {};
-  call.context = &context;
-  for (std::int32_t& slot : fast_window_) {
-    if (!scheduler.pop(next)) {
-      slot = kNone;
-      return false;
-    }
-    slot = next.node;
-    auto* root = static_cast<Activation*>(next.activation);
-    const FastNode& fast = scheduler.fast(next.node);
-    if (!fast.is_tiny || root->failed) [[unlikely]] {
-      slot = kNone;
-      return true;
-    }
-    core::Value* values = root->values;
-    for (std::uint16_t i = 0; i < fast.num_edges; ++i) {
-      inputs[i] = values + edges[fast.first_edge + i];
-    }
-    call.inputs = {inputs, fast.num_edges};
-    call.outputs = {values + fast.signal, 1};
-    context.node = next.node;
-    context.node_id = &state_.node_id(next.node);
-    context.epoch = root->epoch;
-    try {
-      const auto step = fast.op->call(call);
-      if (step.has_value() && *step == core::Step::kDone) [[likely]] {
-        scheduler.complete_fast(root, next.node, fast);
-        continue;
-      }
-      fail_node(next, step.has_value()
-                          ? base::Error(base::ErrorCode::kInternal, "ended, but it is no source")
-                          : step.error());
-    } catch (...) {
-      fail_node(next, describe_exception(std::current_exception()));
-    }
-  }
-  next.activation = nullptr;
-  return true;
-}
-
-// After a window of fast calls: are they still tiny, and is a tick due?
-base::Status Runner::Impl::check_clock() {
-  const std::int64_t now_ns = base::fast_ns();
-  const std::int64_t spent_ns = now_ns - std::exchange(fast_window_ns_, now_ns);
-  if (spent_ns > kTinyNs * static_cast<std::int64_t>(fast_window_.size()) &&
-      !executor_->is_inline()) {
-    // Some node is not tiny any more; which one shows when they are timed one by one again.
-    for (const std::int32_t node : fast_window_) {
-      if (node == kNone) {
-        break;
-      }
-      state_.scheduler.fast(node).is_tiny = false;
-    }
-  }
-  return now_ns - last_tick_ns_ > kTickNs ? tick(now_ns) : base::Status();
-}
-
-void Runner::Impl::learn_tiny(const Completion& completion) {
-  FastNode& fast = state_.scheduler.fast(completion.task.node);
-  fast.is_tiny = fast.is_eligible && completion.duration_ns > 0 && completion.duration_ns < kTinyNs;
 }
 
 base::Status Runner::Impl::run_inline(const Task& task) {

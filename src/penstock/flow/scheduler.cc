@@ -14,6 +14,7 @@ void Scheduler::grow_ring() {
   mask_ = ring_.size() - 1;
   head_ = 0;
   tail_ = count;
+  untouched_head_ = kTouched;
 }
 
 void Scheduler::shuffle_head() {
@@ -306,7 +307,28 @@ std::int64_t Scheduler::begin_epoch(std::span<const core::Value> inputs) {
     close(root);
   }
   drain_skips();
+  untouched_head_ = head_;
   return epoch;
+}
+
+void Scheduler::catch_up(Activation* root, std::size_t count) {
+  untouched_head_ = kTouched;
+  if (count < straight_.steps.size()) {
+    for (Task task; count > 0 && pop(task); --count) {
+      complete_fast(root, task.node, fast(task.node));
+    }
+    return;
+  }
+  head_ = tail_ = 0;
+  root->open -= static_cast<std::int32_t>(count);
+  if (root->open == 0) {
+    close(root);
+    return;
+  }
+  std::ranges::copy(straight_.remaining, root->remaining);
+  for (const std::int32_t node : straight_.ready) {
+    push(root, node);
+  }
 }
 
 bool Scheduler::can_begin_epoch() const {

@@ -28,13 +28,25 @@ struct FastNode {
   const core::Operator* op = nullptr;
   std::int32_t first_edge = 0;  ///< into Scheduler::fast_edges()
   std::uint16_t num_edges = 0;
-  bool is_eligible = false;  ///< may ever be called this way
-  bool is_tiny = false;      ///< known to take less than a hand-over to another thread
+  bool is_eligible : 1 = false;  ///< may ever be called this way
+  bool is_straight : 1 = false;  ///< see Scheduler::straight()
+  bool is_tiny = false;          ///< known to take less than a hand-over; see set_tiny()
   std::int32_t signal = 0;   ///< index among the root's values
   std::int32_t first_consumer = 0;
   std::int32_t num_consumers = 0;
 };
 static_assert(sizeof(FastNode) == 32);
+
+/// A FastNode as straight() lists it: what a call needs in 24 bytes, because a large plan is read
+/// from memory once per epoch.
+struct StraightStep {
+  const core::Operator* op;
+  std::int32_t node;
+  std::int32_t signal;
+  std::int32_t edge;  ///< of one edge: its signal; of more: FastNode::first_edge
+  std::uint16_t num_edges;
+};
+static_assert(sizeof(StraightStep) == 24);
 
 class Scheduler {
  public:
@@ -77,7 +89,15 @@ class Scheduler {
     }
   }
   /// The fast face of a node; see FastNode.
-  FastNode& fast(std::int32_t node) { return fast_[static_cast<std::size_t>(node)]; }
+  const FastNode& fast(std::int32_t node) const { return fast_[static_cast<std::size_t>(node)]; }
+  /// What has been learned of how long a node's calls take.
+  void set_tiny(std::int32_t node, bool is_tiny) {
+    FastNode& fast = fast_[static_cast<std::size_t>(node)];
+    if (fast.is_straight) {
+      num_tiny_straight_ += static_cast<std::size_t>(is_tiny) - static_cast<std::size_t>(fast.is_tiny);
+    }
+    fast.is_tiny = is_tiny && fast.is_eligible;
+  }
   /// Indices among the root's values, by FastNode::first_edge.
   const std::int32_t* fast_edges() const { return fast_edges_.data(); }
   /// complete() of an eligible node.
@@ -103,6 +123,21 @@ class Scheduler {
       drain_skips();
     }
   }
+  /// The nodes an epoch begins with, in the order they become ready (first in, first out), up to
+  /// the first that is no FastNode. While each gives its signal they may be called in this order
+  /// without countdowns: catch_up() then says how far that went. Empty when the order is shuffled
+  /// or a node is stateful or disabled.
+  std::span<const StraightStep> straight() const { return straight_.steps; }
+  /// The epoch to call straight() on: the only open one, nothing of it taken yet, all steps tiny.
+  /// Null when there is none.
+  Activation* straight_root() const {
+    return roots_.size() == 1 && head_ == untouched_head_ &&
+                   num_tiny_straight_ == straight_.steps.size() && num_tiny_straight_ != 0
+               ? roots_.front().first
+               : nullptr;
+  }
+  /// The first `count` nodes of straight() have been called and each gave its signal.
+  void catch_up(Activation* root, std::size_t count);
   /// The task's map ran over `elements`.
   void complete_map(const Task& task, std::vector<core::Value> elements);
   /// A source ended: absent now and from now on.
@@ -153,6 +188,7 @@ class Scheduler {
   static constexpr std::uint32_t kMissing = 0x8000'0000U;   ///< a required input is absent
   static constexpr std::uint32_t kResolved = 0x4000'0000U;  ///< finished or skipped
   static constexpr std::uint32_t kCount = 0x3fff'ffffU;
+  static constexpr std::size_t kTouched = static_cast<std::size_t>(-1);
 
   /// What finish() needs of a node, in one half cache line.
   struct HotNode {
@@ -173,6 +209,12 @@ class Scheduler {
     std::vector<std::int32_t> slots;  ///< per path entry: index among the signals collected there
     std::vector<Consumer> consumers;
   };
+  /// See straight(), and the state of the root region after the last of its nodes.
+  struct Straight {
+    std::vector<StraightStep> steps;
+    std::vector<std::uint32_t> remaining;
+    std::vector<std::int32_t> ready;
+  };
   struct RemoteEdge {
     std::int32_t local_node, signal, up;
     bool required;
@@ -188,6 +230,7 @@ class Scheduler {
   void build_hot_nodes();
   void build_fast();
   void build_templates();
+  void build_straight();
   void build_stateful();
   void build_collected();
   void push(Activation* activation, std::int32_t node) {
@@ -220,6 +263,7 @@ class Scheduler {
   std::vector<HotNode> hot_;
   std::vector<FastNode> fast_;  ///< of the root region; is_tiny is learned
   std::vector<std::int32_t> fast_edges_;
+  Straight straight_;
   std::vector<std::int32_t> consumer_begin_;           ///< per signal, into consumers_
   std::vector<std::uint32_t> consumers_;               ///< local node << 1 | required
   std::vector<std::vector<RemoteEdge>> remote_edges_;  ///< per region: edges from above
@@ -241,6 +285,8 @@ class Scheduler {
   std::optional<ActivationPool> pool_;
   std::vector<Task> ring_;  ///< power of two; [head_, tail_) are ready
   std::size_t head_ = 0, tail_ = 0, mask_ = 0;
+  std::size_t num_tiny_straight_ = 0;
+  std::size_t untouched_head_ = kTouched;  ///< head_ when the newest epoch began
   std::vector<std::pair<Activation*, std::int32_t>> skips_;
   std::deque<std::pair<Activation*, Slab*>> roots_;  ///< open or closed, not recycled; by epoch
   std::deque<Activation*> closed_;

@@ -27,6 +27,7 @@ Scheduler::Scheduler(const Plan& plan, std::optional<std::uint64_t> shuffle)
   build_hot_nodes();
   build_fast();
   build_templates();
+  build_straight();
   std::vector<ExpansionSizes> sizes;
   for (std::size_t r = 0; r < plan.regions().size(); ++r) {
     sizes.push_back({.turns = static_cast<std::int32_t>(stateful_below_[r].size()),
@@ -188,6 +189,39 @@ void Scheduler::build_templates() {
       }
     }
   }
+}
+
+// Runs one epoch in thought, every signal present.
+void Scheduler::build_straight() {
+  const auto is_disabled = [](const PlanNode& node) { return !node.enabled; };
+  if (random_.has_value() || !stateful_.empty() ||
+      std::ranges::any_of(plan_.nodes(), is_disabled)) {
+    return;
+  }
+  std::vector<std::uint32_t> remaining = templates_[0];
+  std::vector<std::int32_t> ready = settled_[0];
+  std::size_t next = 0;
+  for (; next < ready.size() && fast(ready[next]).is_eligible; ++next) {
+    const std::int32_t node = ready[next];
+    FastNode& fast = fast_[static_cast<std::size_t>(node)];
+    fast.is_straight = true;
+    straight_.steps.push_back(
+        {.op = fast.op,
+         .node = node,
+         .signal = fast.signal,
+         .edge = fast.num_edges == 1 ? fast_edges_[static_cast<std::size_t>(fast.first_edge)]
+                                     : fast.first_edge,
+         .num_edges = fast.num_edges});
+    remaining[static_cast<std::size_t>(node)] = kResolved;
+    for (std::int32_t i = 0; i < fast.num_consumers; ++i) {
+      const auto local = consumers_[static_cast<std::size_t>(fast.first_consumer + i)] >> 1;
+      if (--remaining[local] == 0) {
+        ready.push_back(static_cast<std::int32_t>(local));
+      }
+    }
+  }
+  straight_.ready.assign(ready.begin() + static_cast<std::ptrdiff_t>(next), ready.end());
+  straight_.remaining = std::move(remaining);
 }
 
 void Scheduler::update_finished() {
