@@ -84,8 +84,7 @@ class RuleType : public core::NodeType {
 // A graph, its Spec, and what serial evaluation says.
 class Graph : public flow::Resolver {
  public:
-  Graph(std::size_t num_nodes, Role worst, std::uint64_t seed)
-      : random_(seed), seen_(num_nodes) {
+  Graph(std::size_t num_nodes, Role worst, std::uint64_t seed) : random_(seed), seen_(num_nodes) {
     spec_.noob_id = "rules";
     flow::InputSpec input;
     input.id = "x";
@@ -178,12 +177,13 @@ struct Setup {
 
 class RunnerFastTest : public ::testing::TestWithParam<Setup> {};
 
-INSTANTIATE_TEST_SUITE_P(
-    Graphs, RunnerFastTest,
-    ::testing::Values(Setup{5'000, 0, Role::kSum}, Setup{5'000, 0, Role::kGate},
-                      Setup{5'000, 0, Role::kBomb}, Setup{60, 0, Role::kGate},
-                      Setup{60, 2, Role::kSum}, Setup{60, 2, Role::kGate},
-                      Setup{60, 2, Role::kBomb}, Setup{5'000, 2, Role::kGate}));
+INSTANTIATE_TEST_SUITE_P(Graphs, RunnerFastTest,
+                         ::testing::Values(Setup{5'000, 0, Role::kSum},
+                                           Setup{5'000, 0, Role::kGate},
+                                           Setup{5'000, 0, Role::kBomb}, Setup{60, 0, Role::kGate},
+                                           Setup{60, 2, Role::kSum}, Setup{60, 2, Role::kGate},
+                                           Setup{60, 2, Role::kBomb},
+                                           Setup{5'000, 2, Role::kGate}));
 
 TEST_P(RunnerFastTest, RunsWhatASerialEvaluationRuns) {
   const auto [num_nodes, threads, worst] = GetParam();

@@ -174,7 +174,8 @@ void Runner::Impl::count_instances() {
   for (std::size_t i = 1; i < plan->nodes().size(); ++i) {
     NodeMetrics& node = metrics.node(static_cast<std::int32_t>(i));
     node.skipped = skipped[i];
-    const bool may_be_fast = detail_ == 0 && state_.scheduler.fast(static_cast<std::int32_t>(i)).is_eligible;
+    const bool may_be_fast =
+        detail_ == 0 && state_.scheduler.fast(static_cast<std::int32_t>(i)).is_eligible;
     if (large_ || may_be_fast) {  // not counted call by call
       node.runs = state_.scheduler.num_activations(plan->nodes()[i].region) - skipped[i];
     }

@@ -1,5 +1,5 @@
-// The loop for native nodes that take less than their own bookkeeping: one clock per window of calls,
-// no counters, and, from the start of an epoch, no countdowns either.
+// The loop for native nodes that take less than their own bookkeeping: one clock per window of
+// calls, no counters, and, from the start of an epoch, no countdowns either.
 #include <algorithm>
 #include <array>
 #include <optional>

@@ -78,12 +78,12 @@ class Runner::Impl {
   RunnerOptions options_;
   RunState state_;
   CallScratch scratch_;
-  std::uint32_t detail_ = 0;                    ///< union of the observers' Observer::Detail
-  bool large_;                                  ///< too many nodes to keep counts per call
-  std::uint32_t num_calls_ = 0;                 ///< inline calls, to time some of them
-  bool host_inputs_ = false;                    ///< an input of some epoch was a host object
-  std::int64_t fast_window_ns_ = 0;             ///< when the window of tiny calls began
-  bool started_ = false;                        ///< between init() and deinit()
+  std::uint32_t detail_ = 0;         ///< union of the observers' Observer::Detail
+  bool large_;                       ///< too many nodes to keep counts per call
+  std::uint32_t num_calls_ = 0;      ///< inline calls, to time some of them
+  bool host_inputs_ = false;         ///< an input of some epoch was a host object
+  std::int64_t fast_window_ns_ = 0;  ///< when the window of tiny calls began
+  bool started_ = false;             ///< between init() and deinit()
   std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0;
   std::vector<Task> batch_;
   std::vector<Completion> completions_;

@@ -31,7 +31,7 @@ struct FastNode {
   bool is_eligible : 1 = false;  ///< may ever be called this way
   bool is_straight : 1 = false;  ///< see Scheduler::straight()
   bool is_tiny = false;          ///< known to take less than a hand-over; see set_tiny()
-  std::int32_t signal = 0;   ///< index among the root's values
+  std::int32_t signal = 0;       ///< index among the root's values
   std::int32_t first_consumer = 0;
   std::int32_t num_consumers = 0;
 };
@@ -94,7 +94,8 @@ class Scheduler {
   void set_tiny(std::int32_t node, bool is_tiny) {
     FastNode& fast = fast_[static_cast<std::size_t>(node)];
     if (fast.is_straight) {
-      num_tiny_straight_ += static_cast<std::size_t>(is_tiny) - static_cast<std::size_t>(fast.is_tiny);
+      num_tiny_straight_ +=
+          static_cast<std::size_t>(is_tiny) - static_cast<std::size_t>(fast.is_tiny);
     }
     fast.is_tiny = is_tiny && fast.is_eligible;
   }

@@ -205,13 +205,13 @@ void Scheduler::build_straight() {
     const std::int32_t node = ready[next];
     FastNode& fast = fast_[static_cast<std::size_t>(node)];
     fast.is_straight = true;
-    straight_.steps.push_back(
-        {.op = fast.op,
-         .node = node,
-         .signal = fast.signal,
-         .edge = fast.num_edges == 1 ? fast_edges_[static_cast<std::size_t>(fast.first_edge)]
-                                     : fast.first_edge,
-         .num_edges = fast.num_edges});
+    straight_.steps.push_back({.op = fast.op,
+                               .node = node,
+                               .signal = fast.signal,
+                               .edge = fast.num_edges == 1
+                                           ? fast_edges_[static_cast<std::size_t>(fast.first_edge)]
+                                           : fast.first_edge,
+                               .num_edges = fast.num_edges});
     remaining[static_cast<std::size_t>(node)] = kResolved;
     for (std::int32_t i = 0; i < fast.num_consumers; ++i) {
       const auto local = consumers_[static_cast<std::size_t>(fast.first_consumer + i)] >> 1;
