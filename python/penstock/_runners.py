@@ -70,23 +70,15 @@ class Runner:
         if inputs:
             _warn_about_extra(inputs, self._process_inputs, "the tube's process-scoped inputs")
         self._running = True
-        _, _, value, _ = self._runner.process(inputs)
-        return value
+        return self._runner.process(inputs)
 
     def run(self, n: int | None = None, **inputs: Any) -> list:
         """Run ``n`` epochs, or until every source has ended; the results in epoch order.
 
         Epochs in which the return did not run leave no result.
         """
-        results: list = []
-
-        def take(_epoch: int, has_value: bool, value: Any) -> None:
-            if has_value:
-                results.append(value)
-
         self._running = True
-        self._runner.run(n, inputs, take)
-        return results
+        return self._runner.run(n, inputs)
 
     def iter(self, n: int | None = None, **inputs: Any) -> Iterator[Any]:
         """Yield up to ``n`` results, one epoch at a time, until every source has ended."""
@@ -94,7 +86,7 @@ class Runner:
         exhausted = False
         while not exhausted and (n is None or given < n):
             self._running = True
-            _, has_value, value, exhausted = self._runner.process(inputs)
+            value, has_value, exhausted = self._runner.step(inputs)
             if has_value:
                 given += 1
                 yield value

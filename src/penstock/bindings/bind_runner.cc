@@ -76,6 +76,9 @@ nb::object to_python(const core::Value& value) {
 }
 
 core::Value inputs_from(const nb::dict& inputs) {
+  if (inputs.size() == 0) {
+    return {};
+  }
   std::vector<core::MapEntry> entries;
   for (const auto& [key, value] : inputs) {
     entries.emplace_back(nb::cast<std::string>(key), box(Py_NewRef(value.ptr())));
@@ -168,28 +171,26 @@ class PyRunner {
     drop_deferred();
   }
 
-  nb::tuple process(const nb::dict& inputs) {
-    check_free();
-    const Busy busy(*this);
-    auto result = unlocked([&, values = inputs_from(inputs)] { return runner_->process(values); });
-    drop_deferred();
-    flow::EpochResult epoch = value_or_throw(std::move(result));
-    return nb::make_tuple(epoch.epoch, !epoch.value.is_absent(), to_python(epoch.value),
-                          epoch.exhausted);
+  /// One epoch's result; None when there is none.
+  nb::object process(const nb::dict& inputs) { return to_python(run_epoch(inputs).value); }
+  /// The same with whether there is one, and whether there can be another.
+  nb::tuple step(const nb::dict& inputs) {
+    const flow::EpochResult epoch = run_epoch(inputs);
+    return nb::make_tuple(to_python(epoch.value), !epoch.value.is_absent(), epoch.exhausted);
   }
 
-  void run(std::optional<std::int64_t> num_epochs, const nb::dict& inputs, nb::callable sink) {
+  nb::list run(std::optional<std::int64_t> num_epochs, const nb::dict& inputs) {
     check_free();
     const Busy busy(*this);
+    nb::list results;
     auto status = unlocked([&, values = inputs_from(inputs)] {
       return runner_->run(num_epochs, values, [&](flow::EpochResult epoch) -> base::Status {
+        if (epoch.value.is_absent()) {
+          return {};
+        }
         const core::HostLock lock;
         try {
-          const nb::object go_on =
-              sink(epoch.epoch, !epoch.value.is_absent(), to_python(epoch.value));
-          if (go_on.is(nb::handle(Py_False))) {
-            return base::fail(base::ErrorCode::kCancelled, kStopped);
-          }
+          results.append(to_python(epoch.value));
           return {};
         } catch (nb::python_error& e) {
           e.restore();
@@ -198,9 +199,8 @@ class PyRunner {
       });
     });
     drop_deferred();
-    if (!status.has_value() && status.error().message() != kStopped) {
-      throw_error(status.error());
-    }
+    value_or_throw(std::move(status));
+    return results;
   }
 
   void add_callback(nb::callable callback) {
@@ -251,7 +251,13 @@ class PyRunner {
   }
 
  private:
-  static constexpr const char* kStopped = "stopped by the caller";
+  flow::EpochResult run_epoch(const nb::dict& inputs) {
+    check_free();
+    const Busy busy(*this);
+    auto result = unlocked([&, values = inputs_from(inputs)] { return runner_->process(values); });
+    drop_deferred();
+    return value_or_throw(std::move(result));
+  }
 
   /// Marks the runner busy, so that a callback or a second thread gets an error, not a crash.
   struct Busy {
@@ -309,7 +315,8 @@ void bind_runner(nb::module_& m) {
       .def("init", &PyRunner::init)
       .def("deinit", &PyRunner::deinit)
       .def("process", &PyRunner::process)
-      .def("run", &PyRunner::run, nb::arg("num_epochs").none(), nb::arg("inputs"), nb::arg("sink"))
+      .def("step", &PyRunner::step)
+      .def("run", &PyRunner::run, nb::arg("num_epochs").none(), nb::arg("inputs"))
       .def("add_callback", &PyRunner::add_callback)
       .def("add_history", &PyRunner::add_history, nb::arg("inputs"))
       .def("add_report", &PyRunner::add_report, nb::arg("path"), nb::arg("inputs"))

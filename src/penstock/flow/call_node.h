@@ -29,6 +29,7 @@ struct CallScratch {
   std::vector<core::Value> converted;
   std::vector<std::int64_t> path;
   core::Context context;
+  bool holds_host = false;  ///< this thread has the interpreter lock until the run returns
 };
 
 /// Replaces host objects among the inputs of a native operator by native copies held in `scratch`.
@@ -58,7 +59,7 @@ base::Result<core::Step> call_node(const Access& access, const CallTarget& targe
   context.path = scratch.path;
   call.context = &context;
   try {
-    if (core::host_bridge() == nullptr) {
+    if (core::host_bridge() == nullptr || (target.needs_host && scratch.holds_host)) {
       return target.op->call(call);
     }
     if (target.needs_host) {

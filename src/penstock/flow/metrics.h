@@ -38,7 +38,7 @@ struct NodeMetrics {
   std::int64_t failed = 0;
   std::int64_t retries = 0;
   std::int64_t running = 0;    ///< handed to the executor and not back yet
-  bool is_slow = false;        ///< took over 2 us once: every call is timed since
+  bool is_slow = false;        ///< the last timed call took over 2 us: the next is timed too
   DurationHistogram duration;  ///< of timed calls: all, or one in eight while the node is fast
 
   /// Time of all runs; an estimate while only a sample is timed.

@@ -143,13 +143,14 @@ std::int64_t Runner::Impl::begin(std::span<const core::Value> inputs) {
 }
 
 base::Result<EpochResult> Runner::Impl::close(Activation* root) {
-  EpochResult out{.epoch = root->epoch, .value = {}, .exhausted = state_.scheduler.is_finished()};
-  if (auto node = results_.extract(root->epoch); !node.empty()) {
-    out.value = std::move(node.mapped());
-  }
+  EpochResult out{.epoch = root->epoch,
+                  .value = take_result(root->epoch),
+                  .exhausted = state_.scheduler.is_finished()};
   state_.scheduler.recycle(root);
   ++metrics.epochs_finished;
-  if (const auto node = errors_.extract(out.epoch); !node.empty()) {
+  if (errors_.empty()) [[likely]] {
+    // Nothing to look up.
+  } else if (const auto node = errors_.extract(out.epoch); !node.empty()) {
     status_ = node.mapped().code() == base::ErrorCode::kCancelled ? "interrupted" : "failed";
     for (const auto& observer : options_.observers) {
       observer->on_error(node.mapped());
@@ -167,6 +168,18 @@ base::Result<EpochResult> Runner::Impl::close(Activation* root) {
     }
   }
   return out;
+}
+
+// Few epochs are open at a time, and one is common: no map.
+core::Value Runner::Impl::take_result(std::int64_t epoch) {
+  const auto at = std::ranges::find(results_, epoch, &std::pair<std::int64_t, core::Value>::first);
+  if (at == results_.end()) {
+    return {};
+  }
+  core::Value result = std::move(at->second);
+  std::swap(*at, results_.back());
+  results_.pop_back();
+  return result;
 }
 
 void Runner::Impl::count_instances() {
@@ -192,7 +205,7 @@ void Runner::Impl::drop_open_epochs() {
       return;
     }
     errors_.erase((*root)->epoch);
-    results_.erase((*root)->epoch);
+    take_result((*root)->epoch);
     state_.scheduler.recycle(*root);
     ++metrics.epochs_finished;
   }
@@ -201,6 +214,8 @@ void Runner::Impl::drop_open_epochs() {
 base::Result<EpochResult> Runner::Impl::process(const core::Value& inputs) {
   PENSTOCK_RETURN_IF_ERROR(init());
   PENSTOCK_ASSIGN_OR_RETURN(const auto values, input_values(inputs));
+  const core::HostBridge* const bridge = core::host_bridge();
+  scratch_.holds_host = bridge != nullptr && bridge->is_locked();
   begin(values);
   auto root = drive();
   if (!root.has_value()) {
@@ -215,6 +230,8 @@ base::Status Runner::Impl::run(std::optional<std::int64_t> num_epochs, const cor
                                const std::function<base::Status(EpochResult)>& sink) {
   PENSTOCK_RETURN_IF_ERROR(init());
   PENSTOCK_ASSIGN_OR_RETURN(const auto values, input_values(inputs));
+  const core::HostBridge* const bridge = core::host_bridge();
+  scratch_.holds_host = bridge != nullptr && bridge->is_locked();
   Scheduler& scheduler = state_.scheduler;
   std::int64_t begun = 0;
   std::int64_t next = scheduler.next_epoch();
@@ -245,8 +262,13 @@ base::Status Runner::Impl::run(std::optional<std::int64_t> num_epochs, const cor
     if (*root == nullptr) {
       continue;
     }
-    const std::int64_t epoch = (*root)->epoch;
-    waiting.emplace(epoch, close(*root));
+    if (const std::int64_t epoch = (*root)->epoch; epoch != next) {
+      waiting.emplace(epoch, close(*root));
+      continue;
+    }
+    auto result = close(*root);
+    status = result.has_value() ? sink(std::move(*result)) : base::fail(result.error());
+    ++next;
     for (auto at = waiting.find(next); at != waiting.end() && status.has_value();
          at = waiting.find(++next)) {
       if (!at->second.has_value()) {

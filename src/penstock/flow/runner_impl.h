@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "penstock/flow/executor.h"
@@ -44,6 +45,7 @@ class Runner::Impl {
   std::int64_t begin(std::span<const core::Value> inputs);
   base::Result<EpochResult> close(Activation* root);
   void drop_open_epochs();
+  core::Value take_result(std::int64_t epoch);
 
   // runner_loop.cc
   /// Runs until an epoch has closed, or (`may_begin`) until the next one may begin: then null.
@@ -87,9 +89,9 @@ class Runner::Impl {
   std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0;
   std::vector<Task> batch_;
   std::vector<Completion> completions_;
-  std::int64_t num_out_ = 0;                     ///< tasks at the executor
-  std::map<std::int64_t, base::Error> errors_;   ///< first error of each failed open epoch
-  std::map<std::int64_t, core::Value> results_;  ///< of open epochs, from their return
+  std::int64_t num_out_ = 0;                    ///< tasks at the executor
+  std::map<std::int64_t, base::Error> errors_;  ///< first error of each failed open epoch
+  std::vector<std::pair<std::int64_t, core::Value>> results_;  ///< of open epochs
   std::string status_ = "ok";
   bool interrupted_ = false;  ///< a host signal set the cancel token
   RunInfo info_;

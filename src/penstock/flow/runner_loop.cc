@@ -116,7 +116,7 @@ base::Status Runner::Impl::run_structural(const Task& task) {
   if (node.kind == NodeKind::kReturn) {
     core::Value result = build_result(*plan, scheduler, task);
     if (!result.is_absent()) {
-      results_[static_cast<Activation*>(task.activation)->epoch] = std::move(result);
+      results_.emplace_back(static_cast<Activation*>(task.activation)->epoch, std::move(result));
     }
     scheduler.complete(task);
     return {};
@@ -203,7 +203,7 @@ base::Status Runner::Impl::finish(Completion& completion) {
   counts.retries += completion.retries;
   if (completion.duration_ns > 0 && !large_) {
     counts.duration.add(completion.duration_ns);
-    counts.is_slow |= completion.duration_ns > kSlowCallNs;
+    counts.is_slow = completion.duration_ns > kSlowCallNs;
   }
   if (!completion.status.has_value()) {
     ++counts.failed;
