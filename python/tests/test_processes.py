@@ -105,6 +105,26 @@ def test_errors_read_the_same_on_both_runners():
     assert "cannot use 3" in texts[0]
 
 
+def test_a_worker_that_finds_another_node_than_the_run_is_one_error(tmp_path, monkeypatch, no_leftovers):
+    marker = tmp_path / "edited"
+    (tmp_path / "edited_module.py").write_text(
+        "import os\n"
+        f"if os.path.exists({str(marker)!r}):\n"
+        "    class node:\n"
+        "        def process(self, x):\n"
+        "            return x\n"
+        "else:\n"
+        "    def node(x):\n"
+        "        return x\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    tube = ps.Tube.load(ONE.replace("process_nodes.", "edited_module.").format(name="node", params=""))
+    marker.touch()
+    with pytest.raises(ps.Error, match="compiled another plan") as caught, ps.MultiProcessRunner(tube) as runner:
+        runner.process(x=1)
+    assert caught.value.id == "PS0505"
+
+
 def test_an_object_that_cannot_leave_is_one_error():
     with ps.MultiProcessRunner(one("opaque")) as runner:
         with pytest.raises(ps.Error, match="signal 'value' of node 'node' cannot leave"):

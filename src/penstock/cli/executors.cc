@@ -16,7 +16,7 @@
 #include "penstock/exec/process_executor.h"
 #include "penstock/exec/thread_executor.h"
 #include "penstock/exec/worker.h"
-#include "penstock/flow/spec_yaml.h"
+#include "penstock/flow/plan_blob.h"
 
 namespace penstock::cli {
 namespace {
@@ -24,21 +24,9 @@ namespace {
 using base::ErrorCode;
 using core::Value;
 
-base::Result<std::shared_ptr<const flow::Plan>> unpack_plan(std::string_view bytes) {
-  PENSTOCK_ASSIGN_OR_RETURN(const Value packed, core::decode(bytes));
-  const Value* const tube = packed.find("tube");
-  const Value* const file = packed.find("file");
-  const Value* const inputs = packed.find("inputs");
-  const bool whole = tube != nullptr && file != nullptr && inputs != nullptr &&
-                     tube->is(core::Kind::kText) && file->is(core::Kind::kText);
-  if (!whole) {
-    return base::fail(ErrorCode::kDataLoss, "a worker was sent no plan it can read");
-  }
-  const auto spec = flow::parse_spec(tube->as_text(), file->as_text());
-  if (!spec.has_value()) {
-    return base::fail(flow::to_error(spec.error()));
-  }
-  auto plan = compile_tube(*spec, CliHost{}, *inputs);
+base::Result<std::shared_ptr<const flow::Plan>> compile_blob(std::string_view bytes) {
+  PENSTOCK_ASSIGN_OR_RETURN(const flow::PlanBlob blob, flow::read_plan_blob(bytes));
+  auto plan = compile_tube(*blob.spec, CliHost{}, blob.tube_inputs);
   if (!plan.has_value()) {
     return base::fail(flow::to_error(plan.error()));
   }
@@ -56,14 +44,6 @@ base::Error unknown_runner(const std::string& name) {
       .with_help(guess.empty() ? "" : fmt::format("did you mean '{}'?", guess));
 }
 
-base::Result<std::string> pack_plan(const flow::Plan& plan, const Value& tube_inputs) {
-  PENSTOCK_ASSIGN_OR_RETURN(std::string tube, flow::to_yaml(plan.spec()));
-  const Value inputs = tube_inputs.is_absent() ? Value::map({}) : tube_inputs;
-  return core::encode(Value::map({{"tube", Value::text(std::move(tube))},
-                                  {"file", Value::text(plan.spec().file)},
-                                  {"inputs", inputs}}));
-}
-
 int run_native_worker(const std::string& descriptor) {
   int fd = -1;
   const auto [end, error] =
@@ -71,7 +51,7 @@ int run_native_worker(const std::string& descriptor) {
   if (error != std::errc() || *end != '\0' || fd < 0) {
     return kUsage;
   }
-  return exec::run_worker(fd, {.compile = unpack_plan});
+  return exec::run_worker(fd, {.compile = compile_blob});
 }
 
 base::Result<std::unique_ptr<flow::Executor>> make_native_executor(const flow::Plan& plan,
@@ -88,7 +68,7 @@ base::Result<std::unique_ptr<flow::Executor>> make_native_executor(const flow::P
   }
   exec::ProcessOptions options;
   options.command = {"/proc/self/exe", std::string(kWorkerArgument)};
-  PENSTOCK_ASSIGN_OR_RETURN(options.plan, pack_plan(plan, tube_inputs));
+  PENSTOCK_ASSIGN_OR_RETURN(options.plan, flow::write_plan_blob(plan, tube_inputs));
   options.num_workers = request.num_workers;
   options.task_timeout_ms = static_cast<std::int64_t>(std::ceil(request.task_timeout_s * 1000));
   return std::make_unique<exec::ProcessExecutor>(std::move(options));
