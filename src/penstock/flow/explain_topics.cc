@@ -159,6 +159,12 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "Operators such as table.read live in a library of their own, loaded on first use. It is not "
      "installed, or one of the libraries it needs is missing.",
      "type: table.read", "pip install 'penstock[table]'"},
+    {"PS0208", "Parameters the operator cannot work with",
+     "Each parameter has its declared type, and the operator still refuses them: a query that does "
+     "not "
+     "parse, a name in it that is no input. The message says what.",
+     "params: {query: 'SELECT 1 WHERE x = $limit'}",
+     "depends: [limit: input.limit]\nparams: {query: 'SELECT 1 WHERE x = $limit'}"},
 
     {"PS0301", "Missing input", "A required input without a default was not given.",
      "penstock run tube.yaml", "penstock run tube.yaml --input month=3"},

@@ -355,7 +355,7 @@ void PlanBuilder::bind_operators() {
     }
     auto op = draft.type->bind(bindings);
     if (!op.has_value()) {
-      report(draft.spec->type_mark, op.error(), "PS0206");
+      report(draft.spec->type_mark, op.error(), "PS0208");
       continue;
     }
     draft.op = std::move(*op);

@@ -87,6 +87,7 @@ base::Result<std::shared_ptr<const core::Operator>> make_read(
   PENSTOCK_RETURN_IF_ERROR(check_expression(words, names, "path", "filter"));
   if (request.path.empty() && std::ranges::find(names, "path") == names.end()) {
     return fail(base::Error(ErrorCode::kInvalidArgument, "table.read has no path")
+                    .with_id("PS0203")
                     .with_help("add to params: path: FILE, or to depends: - path: node.signal"));
   }
   return std::make_shared<ReadOperator>(std::move(request), params.find("format")->as_text(),
