@@ -1,5 +1,6 @@
 """The Python API: loading, running, errors, callbacks, records, import cost, interruption."""
 
+import gc
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -120,6 +122,17 @@ def test_callbacks_see_events_and_the_end_of_each_epoch(make_runner):
     ids = [e["id"] for e in seen]
     assert ids == sorted(set(ids))
     assert all(e["timestamp"].tzinfo is not None for e in seen)
+
+
+def test_a_callback_that_refers_to_its_runner_is_collected():
+    runner = ps.SynchronousRunner(ps.Tube.load(COUNT))
+    seen = weakref.ref(runner)
+    runner.add_callback(lambda event, runner=runner: None)
+    runner.process()
+    runner.deinit()
+    del runner
+    gc.collect()
+    assert seen() is None
 
 
 @each_runner

@@ -1,4 +1,8 @@
 // Plans and runners for Python. Shapes and docs are in python/penstock/_tube.py and _runners.py.
+#include <memory>
+#include <span>
+#include <vector>
+
 #include <fmt/format.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
@@ -37,8 +41,15 @@ class CallbackObserver final : public flow::Observer {
   }
   std::uint32_t detail() const override { return kEvents; }
 
+  /// For the garbage collector: a callback may refer to the runner that holds it.
+  PyObject* callback() const { return callback_.ptr(); }
+  void forget() { callback_.reset(); }
+
   base::Status on_event(const flow::Event& event) override {
     const core::HostLock lock;
+    if (!callback_.is_valid()) {
+      return {};
+    }
     try {
       nb::list path;
       for (const auto& [map, index] : event.epoch->path) {
@@ -76,8 +87,9 @@ nb::object to_python(const core::Value& value) {
 }
 
 core::Value inputs_from(const nb::dict& inputs) {
+  static const core::Value none = core::Value::map({});
   if (inputs.size() == 0) {
-    return {};
+    return none;
   }
   std::vector<core::MapEntry> entries;
   for (const auto& [key, value] : inputs) {
@@ -204,8 +216,10 @@ class PyRunner {
   }
 
   void add_callback(nb::callable callback) {
-    runner_->add_observer(std::make_shared<CallbackObserver>(std::move(callback)));
+    callbacks_.push_back(std::make_shared<CallbackObserver>(std::move(callback)));
+    runner_->add_observer(callbacks_.back());
   }
+  std::span<const std::shared_ptr<CallbackObserver>> callbacks() const { return callbacks_; }
 
   /// Records the run in the user's history, with its results.
   void add_history(const nb::dict& inputs) {
@@ -275,10 +289,34 @@ class PyRunner {
   }
 
   core::CancelToken cancel_;
+  std::vector<std::shared_ptr<CallbackObserver>> callbacks_;
   bool keep_lock_;
   bool busy_ = false;
   std::unique_ptr<flow::Runner> runner_;
 };
+
+int traverse_runner(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  if (nb::inst_ready(self)) {
+    for (const auto& observer : nb::inst_ptr<PyRunner>(self)->callbacks()) {
+      Py_VISIT(observer->callback());
+    }
+  }
+  return 0;
+}
+
+int clear_runner(PyObject* self) {
+  if (nb::inst_ready(self)) {
+    for (const auto& observer : nb::inst_ptr<PyRunner>(self)->callbacks()) {
+      observer->forget();
+    }
+  }
+  return 0;
+}
+
+PyType_Slot runner_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse_runner)},
+                              {Py_tp_clear, reinterpret_cast<void*>(clear_runner)},
+                              {0, nullptr}};
 
 }  // namespace
 
@@ -300,7 +338,7 @@ void bind_runner(nb::module_& m) {
 
   m.def("check_runner", [](const std::string& name) { value_or_throw(check_runner(name)); });
 
-  nb::class_<PyRunner>(m, "Runner")
+  nb::class_<PyRunner>(m, "Runner", nb::type_slots(runner_slots))
       .def(
           "__init__",
           [](PyRunner* self, const PyPlan& plan, const std::string& runner, std::int32_t workers,
