@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "penstock/ops/table/file_parameters.h"
 #include "penstock/ops/table/files.h"
 #include "penstock/ops/table/operators.h"
 #include "penstock/ops/table/sql_text.h"
@@ -13,7 +14,6 @@ namespace {
 
 using base::ErrorCode;
 using base::fail;
-using core::Kind;
 using core::Value;
 
 std::vector<std::string> texts(const Value& list) {
@@ -26,58 +26,41 @@ std::vector<std::string> texts(const Value& list) {
 
 class ReadOperator : public core::Operator {
  public:
-  ReadOperator(ReadRequest request, std::string format, std::vector<std::string> names)
-      : request_(std::move(request)), format_(std::move(format)), names_(std::move(names)) {}
+  ReadOperator(ReadRequest request, FileParameters file, std::vector<std::string> names)
+      : request_(std::move(request)), file_(std::move(file)), names_(std::move(names)) {}
 
   base::Result<core::Step> call(core::Call& call) const override {
     ReadRequest request = request_;
     request.context = call.context;
+    Value path;
     for (std::size_t i = 0; i < call.inputs.size(); ++i) {
       const Value& value = *call.inputs[i];
-      if (value.is_absent()) {
-        continue;
-      }
-      if (names_[i] != "path") {
+      if (names_[i] == "path") {
+        path = value;
+      } else if (!value.is_absent()) {
         request.parameters.emplace_back(names_[i], value);
-      } else if (value.is(Kind::kText)) {
-        request.path = value.as_text();
-      } else {
-        return fail(ErrorCode::kInvalidArgument, fmt::format("input 'path' is a {}, wanted a text",
-                                                             core::to_string(value.kind())));
       }
     }
-    PENSTOCK_ASSIGN_OR_RETURN(request.format, file_format(format_, request.path));
-    if (format_ == "auto" && to_lower(request.path).ends_with(".tsv")) {
-      request.csv.delimiter = '\t';
-    }
+    PENSTOCK_ASSIGN_OR_RETURN(FilePlace place, place_file(file_, path));
+    request.path = std::move(place.path);
+    request.format = place.format;
+    request.csv = place.csv;
     PENSTOCK_ASSIGN_OR_RETURN(auto table, read_file(request));
     call.outputs[0] = Value::table(std::move(table));
     return core::Step::kDone;
   }
 
  private:
-  ReadRequest request_;
-  std::string format_;
+  ReadRequest request_;  ///< without the file
+  FileParameters file_;
   std::vector<std::string> names_;  ///< of the inputs, in binding order
 };
 
-base::Result<char> delimiter_of(const Value& params) {
-  const std::string& text = params.find("delimiter")->as_text();
-  if (text.size() != 1) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("parameter 'delimiter' must be one byte, seen '{}'", text));
-  }
-  return text[0];
-}
-
 base::Result<std::shared_ptr<const core::Operator>> make_read(
     const Value& params, std::span<const core::Binding> bindings) {
-  ReadRequest request{.path = params.find("path")->as_text(),
-                      .columns = texts(*params.find("columns")),
+  ReadRequest request{.columns = texts(*params.find("columns")),
                       .dictionary = texts(*params.find("dictionary")),
                       .filter = params.find("filter")->as_text()};
-  PENSTOCK_ASSIGN_OR_RETURN(request.csv.delimiter, delimiter_of(params));
-  request.csv.header = params.find("header")->as_bool();
   const SqlWords words = scan_words(request.filter);
   std::vector<std::string> names;
   for (const core::Binding& binding : bindings) {
@@ -85,13 +68,10 @@ base::Result<std::shared_ptr<const core::Operator>> make_read(
     names.push_back(binding.name.empty() && binding.position == 0 ? "path" : binding.name);
   }
   PENSTOCK_RETURN_IF_ERROR(check_expression(words, names, "path", "filter"));
-  if (request.path.empty() && std::ranges::find(names, "path") == names.end()) {
-    return fail(base::Error(ErrorCode::kInvalidArgument, "table.read has no path")
-                    .with_id("PS0203")
-                    .with_help("add to params: path: FILE, or to depends: - path: node.signal"));
-  }
-  return std::make_shared<ReadOperator>(std::move(request), params.find("format")->as_text(),
-                                        std::move(names));
+  const bool has_path_input = std::ranges::find(names, "path") != names.end();
+  PENSTOCK_ASSIGN_OR_RETURN(FileParameters file,
+                            take_file_parameters("table.read", params, has_path_input));
+  return std::make_shared<ReadOperator>(std::move(request), std::move(file), std::move(names));
 }
 
 }  // namespace
@@ -134,43 +114,24 @@ base::Status register_read(core::Registry& registry) {
       "checked to be UTF-8, and everything else in the file to be in range.\n\n"
       "CSV columns get their types from the first megabyte: null, int64, bool, date32, time32[s], "
       "timestamp[s], timestamp[ns], float64, text. An IPC file is mapped, not read.";
-  spec.inputs = {{.name = "path",
-                  .type = "text",
-                  .summary = "the file; or parameter 'path'",
-                  .optional = true}};
+  spec.inputs = {path_port()};
   spec.variadic = "values bound in the filter as $name";
   spec.outputs = {{.name = "value", .type = "table", .summary = "the rows, in file order"}};
   const Value no_texts = Value::list({});
-  spec.parameters = {
-      {.name = "path",
-       .type = "text",
-       .summary = "the file, unless an input names it",
-       .default_value = Value::text("")},
-      {.name = "format",
-       .type = "text",
-       .summary = "auto goes by the extension",
-       .default_value = Value::text("auto"),
-       .choices = {"auto", "parquet", "csv", "ipc"}},
-      {.name = "columns",
-       .type = "list of text",
-       .summary = "what to read, in this order; empty = all",
-       .default_value = no_texts},
-      {.name = "filter",
-       .type = "text",
-       .summary = "SQL expression; rows for which it holds",
-       .default_value = Value::text("")},
-      {.name = "dictionary",
-       .type = "list of text",
-       .summary = "Parquet text columns to keep dictionary-encoded: less memory, faster grouping",
-       .default_value = no_texts},
-      {.name = "delimiter",
-       .type = "text",
-       .summary = "CSV: one byte (a .tsv file has a tab)",
-       .default_value = Value::text(",")},
-      {.name = "header",
-       .type = "bool",
-       .summary = "CSV: the first line names the columns (else f0, f1, ...)",
-       .default_value = Value::boolean(true)}};
+  spec.parameters = file_parameters(
+      {{.name = "columns",
+        .type = "list of text",
+        .summary = "what to read, in this order; empty = all",
+        .default_value = no_texts},
+       {.name = "filter",
+        .type = "text",
+        .summary = "SQL expression; rows for which it holds",
+        .default_value = Value::text("")},
+       {.name = "dictionary",
+        .type = "list of text",
+        .summary = "Parquet text columns to keep dictionary-encoded: less memory, faster grouping",
+        .default_value = no_texts}},
+      "CSV: the first line names the columns (else f0, f1, ...)");
   spec.errors = {{ErrorCode::kNotFound, "no such file"},
                  {ErrorCode::kInvalidArgument, "unknown column, format or filter"},
                  {ErrorCode::kDataLoss, "the file is cut short, damaged or of another format"},

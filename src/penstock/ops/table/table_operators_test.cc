@@ -475,7 +475,13 @@ TEST_F(TableOperatorsTest, ReadErrorsAreClear) {
                "cannot read");
   expect_error(read(write_text("ragged.csv", "a,b\n1,2\n3\n")), ErrorCode::kDataLoss,
                "cannot read");
-  expect_error(call("table.read", {}), ErrorCode::kInvalidArgument, "has no path");
+  expect_error(call("table.read", {}), ErrorCode::kInvalidArgument, "table.read has no path");
+  expect_error(call("table.read", {}, {{"path", Value::text("")}}), ErrorCode::kInvalidArgument,
+               "table.read has no path");
+  expect_error(call("table.read", {}, {{"path", Value::integer(1)}}), ErrorCode::kInvalidArgument,
+               "input 'path' is a int");
+  expect_error(read(file, {{"delimiter", Value::text(";;")}}), ErrorCode::kInvalidArgument,
+               "must be one byte, seen ';;'");
 }
 
 TEST_F(TableOperatorsTest, ParquetCutShortAnywhereIsOneErrorAndNoCrash) {

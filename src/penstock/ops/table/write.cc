@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -17,9 +18,9 @@
 #include <parquet/exception.h>
 
 #include "penstock/ops/table/arrow_bridge.h"
+#include "penstock/ops/table/file_parameters.h"
 #include "penstock/ops/table/files.h"
 #include "penstock/ops/table/operators.h"
-#include "penstock/ops/table/sql_text.h"
 
 namespace penstock::ops::table {
 namespace {
@@ -157,54 +158,35 @@ arrow::Status write_ipc(const arrow::Table& table, arrow::Compression::type code
 
 class WriteOperator : public core::Operator {
  public:
-  WriteOperator(WriteRequest request, std::string format)
-      : request_(std::move(request)), format_(std::move(format)) {}
+  WriteOperator(FileParameters file, std::string codec)
+      : file_(std::move(file)), codec_(std::move(codec)) {}
 
   base::Result<core::Step> call(core::Call& call) const override {
-    WriteRequest request = request_;
-    if (call.inputs.size() > 1 && call.inputs[1] != nullptr && !call.inputs[1]->is_absent()) {
-      if (!call.inputs[1]->is(Kind::kText)) {
-        return fail(ErrorCode::kInvalidArgument,
-                    fmt::format("input 'path' is a {}, wanted a text",
-                                core::to_string(call.inputs[1]->kind())));
-      }
-      request.path = call.inputs[1]->as_text();
-    }
-    if (request.path.empty()) {
-      return fail(base::Error(ErrorCode::kInvalidArgument, "table.write has no path")
-                      .with_help("add to params: path: FILE, or to depends: - path: node.signal"));
-    }
     if (!call.inputs[0]->is(Kind::kTable)) {
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("input 'table' is a {}, wanted a table",
                               core::to_string(call.inputs[0]->kind())));
     }
-    PENSTOCK_ASSIGN_OR_RETURN(request.format, file_format(format_, request.path));
-    if (format_ == "auto" && to_lower(request.path).ends_with(".tsv")) {
-      request.csv.delimiter = '\t';
-    }
+    PENSTOCK_ASSIGN_OR_RETURN(FilePlace place, place_file(file_, *call.inputs[1]));
+    const WriteRequest request{
+        .path = std::move(place.path), .format = place.format, .codec = codec_, .csv = place.csv};
     PENSTOCK_RETURN_IF_ERROR(write_file(call.inputs[0]->as_table(), request));
     call.outputs[0] = Value::text(request.path);
     return core::Step::kDone;
   }
 
  private:
-  WriteRequest request_;
-  std::string format_;
+  FileParameters file_;
+  std::string codec_;
 };
 
-base::Result<std::shared_ptr<const core::Operator>> make_write(const Value& params,
-                                                               std::span<const core::Binding>) {
-  const std::string& delimiter = params.find("delimiter")->as_text();
-  if (delimiter.size() != 1) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("parameter 'delimiter' must be one byte, seen '{}'", delimiter));
-  }
-  WriteRequest request{
-      .path = params.find("path")->as_text(),
-      .codec = params.find("codec")->as_text(),
-      .csv = {.delimiter = delimiter[0], .header = params.find("header")->as_bool()}};
-  return std::make_shared<WriteOperator>(std::move(request), params.find("format")->as_text());
+base::Result<std::shared_ptr<const core::Operator>> make_write(
+    const Value& params, std::span<const core::Binding> bindings) {
+  const bool has_path_input = std::ranges::any_of(
+      bindings, [](const auto& b) { return b.position == 1 || b.name == "path"; });
+  PENSTOCK_ASSIGN_OR_RETURN(FileParameters file,
+                            take_file_parameters("table.write", params, has_path_input));
+  return std::make_shared<WriteOperator>(std::move(file), params.find("codec")->as_text());
 }
 
 }  // namespace
@@ -247,35 +229,15 @@ base::Status register_write(core::Registry& registry) {
   spec.description =
       "The table is written beside the file, synced, and moved into place: whoever looks sees the "
       "old file or the whole new one, also after a crash. A file that is there is replaced.";
-  spec.inputs = {{.name = "table", .type = "table", .summary = "what to write"},
-                 {.name = "path",
-                  .type = "text",
-                  .summary = "the file; or parameter 'path'",
-                  .optional = true}};
+  spec.inputs = {{.name = "table", .type = "table", .summary = "what to write"}, path_port()};
   spec.outputs = {{.name = "value", .type = "text", .summary = "the path, once the file is there"}};
-  spec.parameters = {
-      {.name = "path",
-       .type = "text",
-       .summary = "the file, unless an input names it",
-       .default_value = Value::text("")},
-      {.name = "format",
-       .type = "text",
-       .summary = "auto goes by the extension",
-       .default_value = Value::text("auto"),
-       .choices = {"auto", "parquet", "csv", "ipc"}},
-      {.name = "codec",
-       .type = "text",
-       .summary = "auto: zstd for Parquet, none for the others; IPC knows none, zstd and lz4",
-       .default_value = Value::text("auto"),
-       .choices = {"auto", "none", "zstd", "snappy", "gzip", "lz4"}},
-      {.name = "delimiter",
-       .type = "text",
-       .summary = "CSV: one byte (a .tsv file has a tab)",
-       .default_value = Value::text(",")},
-      {.name = "header",
-       .type = "bool",
-       .summary = "CSV: write the names of the columns first",
-       .default_value = Value::boolean(true)}};
+  spec.parameters = file_parameters(
+      {{.name = "codec",
+        .type = "text",
+        .summary = "auto: zstd for Parquet, none for the others; IPC knows none, zstd and lz4",
+        .default_value = Value::text("auto"),
+        .choices = {"auto", "none", "zstd", "snappy", "gzip", "lz4"}}},
+      "CSV: write the names of the columns first");
   spec.errors = {
       {ErrorCode::kInvalidArgument, "no path, unknown format, a codec the format lacks"},
       {ErrorCode::kNotFound, "the folder does not exist"},
