@@ -263,6 +263,8 @@ class PythonType final : public core::NodeType {
   }
 
   std::string identity() const override { return identity_; }
+  // A generator is one node's; so may be an object made for it.
+  bool is_shareable() const override { return !signature_.stateful && !is_generator_; }
 
  private:
   core::Signature signature_;

@@ -29,6 +29,7 @@ struct Checked {
 
 Checked check_file(const std::string& file, const CheckCommand& command, const CliHost& host) {
   flow::ParsedSpec parsed = load_tube(file);
+  Diagnostics plots = check_plots(parsed);
   Checked out{.file = file, .problems = std::move(parsed.diagnostics)};
   out.num_nodes = parsed.spec.nodes.size();
   out.num_inputs = parsed.spec.inputs.size();
@@ -38,6 +39,7 @@ Checked check_file(const std::string& file, const CheckCommand& command, const C
         merge_diagnostics(parsed.spec, std::move(out.problems),
                           check_wiring(parsed.spec, types ? &host : nullptr, &out.num_unknown));
   }
+  add_diagnostics(std::move(plots), out.problems);
   return out;
 }
 

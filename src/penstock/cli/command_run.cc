@@ -263,6 +263,7 @@ int run(const RunCommand& command, Session& session) {
     session.terminal.error(inputs.error());
     return kUsage;
   }
+  flow::Diagnostics plots = check_plots(parsed);
   flow::Diagnostics problems = std::move(parsed.diagnostics);
   std::shared_ptr<const flow::Plan> plan;
   if (problems.empty()) {
@@ -276,7 +277,8 @@ int run(const RunCommand& command, Session& session) {
     problems =
         merge_diagnostics(parsed.spec, std::move(problems), check_wiring(parsed.spec, nullptr));
   }
-  if (plan == nullptr) {
+  add_diagnostics(std::move(plots), problems);
+  if (!problems.empty()) {
     for (const flow::Diagnostic& problem : problems) {
       session.terminal.error(problem);
     }

@@ -18,6 +18,7 @@
 #include "penstock/cli/python.h"
 #include "penstock/cli/python_source.h"
 #include "penstock/flow/packs.h"
+#include "penstock/report/plot_check.h"
 
 namespace penstock::cli {
 namespace {
@@ -248,6 +249,19 @@ flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host,
   return plan.has_value() ? flow::Diagnostics() : std::move(plan.error());
 }
 
+flow::Diagnostics check_plots(const flow::ParsedSpec& parsed) {
+  return report::check_report(parsed.spec, parsed.whole && parsed.diagnostics.empty()
+                                               ? report::known_result(parsed.spec)
+                                               : report::KnownResult());
+}
+
+void add_diagnostics(flow::Diagnostics more, flow::Diagnostics& all) {
+  std::ranges::move(more, std::back_inserter(all));
+  std::ranges::stable_sort(all, {}, [](const flow::Diagnostic& problem) {
+    return std::pair(problem.location.line, problem.location.column);
+  });
+}
+
 flow::Diagnostics merge_diagnostics(const flow::Spec& spec, flow::Diagnostics a,
                                     flow::Diagnostics b) {
   // A node reaches from its line to the line before the next node.
@@ -269,10 +283,7 @@ flow::Diagnostics merge_diagnostics(const flow::Spec& spec, flow::Diagnostics a,
       return broken.contains(node_at(problem.location.line));
     });
   }
-  std::ranges::move(b, std::back_inserter(a));
-  std::ranges::stable_sort(a, {}, [](const flow::Diagnostic& problem) {
-    return std::pair(problem.location.line, problem.location.column);
-  });
+  add_diagnostics(std::move(b), a);
   return a;
 }
 

@@ -24,6 +24,13 @@ std::expected<std::shared_ptr<const flow::Plan>, flow::Diagnostics> compile_tube
 flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host,
                                std::int64_t* num_unknown = nullptr);
 
+/// What is wrong with the tube's `report:` list; paths are held against the result only when the
+/// rest of the file is right.
+flow::Diagnostics check_plots(const flow::ParsedSpec& parsed);
+
+/// Puts `more` among `all` by place.
+void add_diagnostics(flow::Diagnostics more, flow::Diagnostics& all);
+
 /// `a` and `b` in one list by place; of `b` those that lie in a node with a problem in `a` are
 /// left out, since they most likely follow from it.
 flow::Diagnostics merge_diagnostics(const flow::Spec& spec, flow::Diagnostics a,

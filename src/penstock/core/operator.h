@@ -130,6 +130,9 @@ class NodeType {
   /// Canonical bytes of what this type computes (operator name and version, parameters): part of
   /// the plan digest. Never contains addresses, paths of this machine or times.
   virtual std::string identity() const = 0;
+  /// True when nothing in it is a single node's own: the compiler may use one for all nodes with
+  /// the same `type:` and no parameters.
+  virtual bool is_shareable() const { return false; }
 };
 
 // ---- operators described as data ---------------------------------------------------------------

@@ -65,6 +65,7 @@ class RegisteredType : public NodeType {
   }
 
   const Signature& signature() const override { return signature_; }
+  bool is_shareable() const override { return true; }
 
   base::Result<std::shared_ptr<const Operator>> bind(
       std::span<const Binding> bindings) const override {

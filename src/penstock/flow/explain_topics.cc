@@ -93,6 +93,14 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "type is map, gather, return, tube, an operator's name such as table.read, the name of a "
      "Python builtin, or 'package.module.object'. Relative names are refused.",
      "type: .steps.load", "type: my_package.steps.load"},
+    {"PS0026", "Plot that cannot be drawn",
+     "report is a list of plots. Each has a kind and the keys of that kind; data is a path into "
+     "the "
+     "result of the tube, and columns are those of the table there. The kinds and their keys are "
+     "in "
+     "docs/formats/run-record.md.",
+     "report:\n  - {kind: pie, data: routes}",
+     "report:\n  - {kind: bar, data: result.routes, x: month, y: flights}"},
 
     {"PS0101", "Unknown node", "depends names a node that the tube does not have.",
      "depends: contur.value", "depends: counter.value"},

@@ -32,7 +32,7 @@ struct DraftEdge {
 struct Draft {
   const NodeSpec* spec = nullptr;  ///< null for the input node
   NodeKind kind = NodeKind::kOperator;
-  std::unique_ptr<core::NodeType> type;
+  std::shared_ptr<const core::NodeType> type;
   std::vector<std::string> signals;
   std::vector<DraftEdge> edges;  ///< gather: always [value, n, trigger]; producer kNone = not wired
   bool fixed_ports = false;
@@ -64,6 +64,9 @@ class PlanBuilder {
   void collect_inputs();
   void collect_nodes();
   void resolve_type(Draft& draft);
+  void resolve_operator(Draft& draft);
+  /// False when there is none (reported).
+  bool find_type(Draft& draft);
   void resolve_gather(Draft& draft);
   /// Absent when a parameter refers to an input that is not there (reported).
   core::Value resolve_params(const NodeSpec& node);
@@ -102,6 +105,8 @@ class PlanBuilder {
   std::vector<Draft> drafts_;
   IdIndex index_;  ///< node id -> draft
   std::unordered_map<std::string_view, std::int32_t> input_index_;
+  /// Of nodes without parameters, by type: a million nodes may name ten types.
+  std::unordered_map<std::string_view, std::shared_ptr<const core::NodeType>> shared_types_;
   std::vector<std::int32_t> topological_;  ///< drafts, producers first
   std::vector<Region> regions_;
   std::shared_ptr<Plan> plan_;

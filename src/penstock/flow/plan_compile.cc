@@ -233,50 +233,7 @@ void PlanBuilder::resolve_type(Draft& draft) {
     draft.broken = true;
     return;
   } else {
-    const core::Value params = resolve_params(node);
-    if (params.is_absent()) {
-      draft.broken = true;
-      return;
-    }
-    for (const Resolver* resolver : resolvers_) {
-      auto type = resolver->resolve(node, params);
-      if (!type.has_value()) {
-        // A pack that cannot be loaded is one problem, however many nodes need it.
-        const bool said = type.error().id() == "PS0207" &&
-                          std::ranges::any_of(diagnostics_, [&](const Diagnostic& d) {
-                            return d.message == type.error().message();
-                          });
-        if (!said) {
-          report(node.type_mark, type.error(), "PS0206");
-        }
-        draft.broken = true;
-        return;
-      }
-      if (*type != nullptr) {
-        draft.type = std::move(*type);
-        break;
-      }
-    }
-    if (draft.type == nullptr) {
-      std::vector<std::string> names{"map", "gather", "return", "tube"};
-      for (const Resolver* resolver : resolvers_) {
-        std::ranges::move(resolver->known_names(), std::back_inserter(names));
-      }
-      const std::string nearest = core::nearest_name(node.type, names);
-      report(node.type_mark, "PS0201",
-             fmt::format("unknown type '{}' of node '{}'", node.type, node.id),
-             nearest.empty() ? "'penstock ops list' shows the native operators"
-                             : fmt::format("did you mean '{}'?", nearest));
-      draft.broken = true;
-      return;
-    }
-    const core::Signature& signature = draft.type->signature();
-    draft.signals = signature.signals;
-    draft.stateful = node.stateful.value_or(signature.stateful);
-    draft.source = signature.source;
-    draft.needs_host = signature.needs_host;
-    draft.native = signature.native;
-    draft.fixed_ports = signature.fixed_ports;
+    resolve_operator(draft);
     return;
   }
   for (const ParameterValue& param : node.params) {
@@ -284,6 +241,66 @@ void PlanBuilder::resolve_type(Draft& draft) {
            fmt::format("unknown parameter '{}' of node '{}': a {} takes none", param.name, node.id,
                        node.type));
   }
+}
+
+void PlanBuilder::resolve_operator(Draft& draft) {
+  const NodeSpec& node = *draft.spec;
+  if (const auto shared = node.params.empty() ? shared_types_.find(node.type) : shared_types_.end();
+      shared != shared_types_.end()) {
+    draft.type = shared->second;
+  } else if (!find_type(draft)) {
+    draft.broken = true;
+    return;
+  }
+  const core::Signature& signature = draft.type->signature();
+  draft.signals = signature.signals;
+  draft.stateful = node.stateful.value_or(signature.stateful);
+  draft.source = signature.source;
+  draft.needs_host = signature.needs_host;
+  draft.native = signature.native;
+  draft.fixed_ports = signature.fixed_ports;
+}
+
+bool PlanBuilder::find_type(Draft& draft) {
+  const NodeSpec& node = *draft.spec;
+  const core::Value params = resolve_params(node);
+  if (params.is_absent()) {
+    return false;
+  }
+  for (const Resolver* resolver : resolvers_) {
+    auto type = resolver->resolve(node, params);
+    if (!type.has_value()) {
+      // A pack that cannot be loaded is one problem, however many nodes need it.
+      const bool said = type.error().id() == "PS0207" &&
+                        std::ranges::any_of(diagnostics_, [&](const Diagnostic& d) {
+                          return d.message == type.error().message();
+                        });
+      if (!said) {
+        report(node.type_mark, type.error(), "PS0206");
+      }
+      return false;
+    }
+    if (*type != nullptr) {
+      draft.type = std::move(*type);
+      break;
+    }
+  }
+  if (draft.type == nullptr) {
+    std::vector<std::string> names{"map", "gather", "return", "tube"};
+    for (const Resolver* resolver : resolvers_) {
+      std::ranges::move(resolver->known_names(), std::back_inserter(names));
+    }
+    const std::string nearest = core::nearest_name(node.type, names);
+    report(node.type_mark, "PS0201",
+           fmt::format("unknown type '{}' of node '{}'", node.type, node.id),
+           nearest.empty() ? "'penstock ops list' shows the native operators"
+                           : fmt::format("did you mean '{}'?", nearest));
+    return false;
+  }
+  if (node.params.empty() && draft.type->is_shareable()) {
+    shared_types_.emplace(node.type, draft.type);
+  }
+  return true;
 }
 
 void PlanBuilder::resolve_gather(Draft& draft) {

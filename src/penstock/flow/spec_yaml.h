@@ -2,8 +2,10 @@
 #pragma once
 
 #include <expected>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "penstock/base/result.h"
 #include "penstock/core/value.h"
@@ -36,6 +38,15 @@ std::expected<Spec, Diagnostics> spec_from_value(const core::Value& tube,
 /// Any YAML document as a Value (maps keep order; keys must be text). An empty one is null.
 std::expected<core::Value, Diagnostics> parse_yaml(std::string_view text,
                                                    std::string file = "<text>");
+
+/// A part of a tube's text: keys of maps and positions in lists, from the top of the file.
+struct PartPath {
+  std::vector<std::string> path;  ///< {"report", "0", "kind"}
+  bool at_key = false;            ///< the place of the key, not of its value
+};
+/// Where `parts` lie in the text of `spec`; of one that is not there, its nearest enclosing part.
+/// Unknown for a Spec without text. Reads the text again: for messages only.
+std::vector<Mark> find_marks(const Spec& spec, std::span<const PartPath> parts);
 
 /// `spec` as a map of the shape spec_from_value() takes.
 core::Value to_value(const Spec& spec);

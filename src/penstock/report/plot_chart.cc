@@ -23,15 +23,6 @@ base::Status too_many(std::string_view what, std::int64_t seen, std::int64_t wan
                     fmt::format("too many {}: seen {}, at most {}", what, seen, wanted));
 }
 
-base::Result<bool> merges_by_sum(const PlotSpec& spec) {
-  const std::string merge = spec.text("merge");
-  if (spec.has("merge") && merge != "sum" && merge != "mean") {
-    return base::fail(ErrorCode::kInvalidArgument,
-                      fmt::format("'merge' is mean or sum: seen '{}'", merge));
-  }
-  return merge == "sum";
-}
-
 // Positions on an axis: the distinct values of a column; in numeric order when `sorted`.
 struct Positions {
   std::vector<std::int64_t> of_row;
@@ -160,7 +151,7 @@ base::Status append_series(const PlotSpec& spec, const PlotData& data, const Pos
 base::Status append_chart(const PlotSpec& spec, const Value& result, JsonText* out) {
   PENSTOCK_ASSIGN_OR_RETURN(const PlotData data, PlotData::create(spec, result));
   PENSTOCK_ASSIGN_OR_RETURN(const ColumnData x, data.column(spec, "x"));
-  PENSTOCK_ASSIGN_OR_RETURN(const bool sum, merges_by_sum(spec));
+  const bool sum = spec.text("merge") == "sum";
   const Positions xs(x, true);
   if (xs.size() > kMaxPositions) {
     return too_many("x values", xs.size(), kMaxPositions);
@@ -245,7 +236,7 @@ base::Status append_heat(const PlotSpec& spec, const Value& result, JsonText* ou
   PENSTOCK_ASSIGN_OR_RETURN(const ColumnData y, data.column(spec, "y"));
   PENSTOCK_ASSIGN_OR_RETURN(const ColumnData color, data.column(spec, "color"));
   PENSTOCK_ASSIGN_OR_RETURN(const auto weights, data.optional_column(spec, "weight"));
-  PENSTOCK_ASSIGN_OR_RETURN(const bool sum, merges_by_sum(spec));
+  const bool sum = spec.text("merge") == "sum";
   const Positions xs(x, true);
   const Positions ys(y, true);
   if (std::max(xs.size(), ys.size()) > kMaxHeatSide) {

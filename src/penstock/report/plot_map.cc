@@ -17,22 +17,6 @@ constexpr std::int64_t kMaxPoints = 5000;
 constexpr double kDefaultArcs = 600;
 constexpr double kMaxArcs = 3000;
 
-base::Status check_keys(std::string_view part, const Value& value,
-                        std::initializer_list<std::string_view> known) {
-  if (!value.is(core::Kind::kMap)) {
-    return base::fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("'{}' of a map plot is a map: seen {}", part, core::to_string(value.kind())));
-  }
-  for (const auto& [key, item] : value.as_map()) {
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      return base::fail(ErrorCode::kInvalidArgument,
-                        fmt::format("'{}' of a map plot has no key '{}'", part, key));
-    }
-  }
-  return {};
-}
-
 struct Arc {
   std::int64_t from, to;
   double weight = 0;
@@ -112,8 +96,6 @@ base::Status append_arcs(const PlotSpec& spec, const Value& result, const Index&
 }  // namespace
 
 base::Status append_map(const PlotSpec& spec, const Value& result, JsonText* out) {
-  PENSTOCK_RETURN_IF_ERROR(check_keys("points", *spec.find("points"),
-                                      {"data", "lon", "lat", "size", "label", "text", "color"}));
   const PlotSpec points(*spec.find("points"));
   PENSTOCK_ASSIGN_OR_RETURN(const PlotData data, PlotData::create(points, result));
   PENSTOCK_ASSIGN_OR_RETURN(const ColumnData lon, data.column(points, "lon"));
@@ -128,8 +110,6 @@ base::Status append_map(const PlotSpec& spec, const Value& result, JsonText* out
   const Value* arcs = spec.find("arcs");
   std::string key = points.text("label");
   if (arcs != nullptr) {
-    PENSTOCK_RETURN_IF_ERROR(
-        check_keys("arcs", *arcs, {"data", "from", "to", "key", "weight", "color", "limit"}));
     key = PlotSpec(*arcs).has("key") ? PlotSpec(*arcs).text("key") : key;
   }
   std::optional<ColumnData> keys;

@@ -170,22 +170,5 @@ TEST(PlotRecordTest, SaysInTheRecordWhyAPlotCannotBeDrawn) {
           R"({"type":"plot","id":2,"kind":"bar","title":"T","error":"no column 'hour': there are month, origin, destination, flights, mean_delay"})"));
 }
 
-TEST(CheckPlotsTest, RefusesUnknownKindsAndKeysAndMissingOnes) {
-  EXPECT_TRUE(check_plots({}).has_value());
-  EXPECT_THAT(check_plots(text("x")).error().message(),
-              HasSubstr("'report' is a list of plots: seen text"));
-  const auto message = [](Value plot) {
-    return check_plots(Value::list({std::move(plot)})).error().to_string();
-  };
-  EXPECT_THAT(
-      message(spec_of("pie", {})),
-      HasSubstr("unknown plot kind 'pie': wanted one of bar, line, scatter, heat, map, table"));
-  EXPECT_THAT(message(spec_of("bar", {{"data", text("result")}, {"x", text("a")}})),
-              HasSubstr("a bar plot needs 'y'"));
-  EXPECT_THAT(message(spec_of("table", {{"data", text("result")}, {"color", text("a")}})),
-              HasSubstr("a table plot has no key 'color'"));
-  EXPECT_THAT(message(text("x")), HasSubstr("report[0]"));
-}
-
 }  // namespace
 }  // namespace penstock::report
