@@ -66,6 +66,13 @@ def test_load_reports_every_problem_at_once():
     assert "did you mean 'double'?" in str(caught.value)
 
 
+def test_a_plot_that_cannot_be_drawn_is_an_error_at_load():
+    with pytest.raises(ps.LoadError, match="unknown plot kind 'pie'") as caught:
+        ps.Tube.load(COUNT + "report:\n  - {kind: pie, data: result}\n")
+    found = [(d["id"], d["line"], d["column"]) for d in caught.value.diagnostics]
+    assert found == [("PS0026", COUNT.count("\n") + 2, 12)]
+
+
 def test_a_missing_file_is_a_file_not_found_error():
     with pytest.raises(FileNotFoundError) as caught:
         ps.Tube.load("no/such/tube.yaml")

@@ -1,4 +1,6 @@
 // Plans and runners for Python. Shapes and docs are in python/penstock/_tube.py and _runners.py.
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,6 +21,7 @@
 #include "penstock/flow/runner.h"
 #include "penstock/flow/spec_yaml.h"
 #include "penstock/report/html_report.h"
+#include "penstock/report/plot_check.h"
 
 namespace penstock::bindings {
 namespace {
@@ -108,12 +111,17 @@ PyPlan load_plan(const std::string& source, bool is_path, const nb::dict& inputs
   if (!spec.has_value()) {
     throw_diagnostics(spec.error());
   }
+  flow::Diagnostics problems = report::check_report(*spec);
   PyPlan out;
   out.tube_inputs = native_inputs_from(inputs);
   auto plan = flow::Plan::compile(std::make_shared<const flow::Spec>(std::move(*spec)), resolvers(),
                                   out.tube_inputs);
   if (!plan.has_value()) {
+    std::ranges::move(problems, std::back_inserter(plan.error()));
     throw_diagnostics(plan.error());
+  }
+  if (!problems.empty()) {
+    throw_diagnostics(problems);
   }
   out.plan = std::move(*plan);
   return out;

@@ -250,9 +250,7 @@ flow::Diagnostics check_wiring(const flow::Spec& spec, const CliHost* host,
 }
 
 flow::Diagnostics check_plots(const flow::ParsedSpec& parsed) {
-  return report::check_report(parsed.spec, parsed.whole && parsed.diagnostics.empty()
-                                               ? report::known_result(parsed.spec)
-                                               : report::KnownResult());
+  return report::check_report(parsed.spec, !parsed.whole || !parsed.diagnostics.empty());
 }
 
 void add_diagnostics(flow::Diagnostics more, flow::Diagnostics& all) {
