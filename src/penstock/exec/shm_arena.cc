@@ -4,9 +4,10 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstring>
 #include <tuple>
 #include <utility>
+
+#include "penstock/exec/shm_stream.h"
 
 namespace penstock::exec {
 
@@ -75,9 +76,7 @@ base::Result<std::shared_ptr<core::Buffer>> SharedArena::allocate(std::int64_t s
 base::Result<std::shared_ptr<core::Buffer>> SharedArena::copy(std::span<const std::byte> bytes) {
   PENSTOCK_ASSIGN_OR_RETURN(std::shared_ptr<core::Buffer> buffer,
                             allocate(static_cast<std::int64_t>(bytes.size())));
-  if (!bytes.empty()) {
-    std::memcpy(buffer->mutable_data(), bytes.data(), bytes.size());
-  }
+  stream_copy(buffer->mutable_data(), bytes.data(), bytes.size());
   return buffer;
 }
 

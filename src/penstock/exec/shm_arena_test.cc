@@ -13,6 +13,7 @@
 
 #include "penstock/exec/shm_exchange.h"
 #include "penstock/exec/shm_space.h"
+#include "penstock/exec/shm_stream.h"
 
 namespace penstock::exec {
 namespace {
@@ -188,6 +189,25 @@ TEST(BufferExchangeTest, RefusesWhatCannotBeTrue) {
             base::ErrorCode::kUnavailable);
   const std::uint64_t never = 77;
   EXPECT_EQ(exchange.give_back({&never, 1}).error().code(), base::ErrorCode::kDataLoss);
+}
+
+TEST(StreamCopyTest, CopiesWhatMemcpyCopiesAndNothingElse) {
+  std::mt19937_64 random(std::random_device{}());
+  std::vector<std::byte> from(20 << 20);
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    from[i] = static_cast<std::byte>(i * 2654435761U >> 11);
+  }
+  for (const std::size_t most : {100UL, 70'000UL, 2UL << 20, 18UL << 20}) {
+    for (int round = 0; round < 6; ++round) {
+      const std::size_t size = random() % most, skip = random() % 200, gap = random() % 200;
+      SCOPED_TRACE(testing::Message() << size << " bytes from " << skip << " to " << gap);
+      std::vector<std::byte> to(gap + size + 100, std::byte{0xa5});
+      std::vector<std::byte> expected = to;
+      std::memcpy(expected.data() + gap, from.data() + skip, size);
+      stream_copy(to.data() + gap, from.data() + skip, size);
+      ASSERT_TRUE(to == expected);
+    }
+  }
 }
 
 }  // namespace
