@@ -89,7 +89,8 @@ class InputMissingError(InvalidArgumentError):
 
 class NodeError(InternalError):
     """A node's function raised. ``origin`` names node and epoch, ``trace`` is the original traceback,
-    the user's own frames first."""
+    the user's own frames first, and ``__cause__`` the exception itself (from a worker process: an
+    equal one, without its traceback, or None when pickle cannot make one)."""
 
 
 class LoadError(InvalidArgumentError):
@@ -130,14 +131,61 @@ _BY_CODE = {
 _BY_ID = {"PS0301": InputMissingError, "PS0401": NodeError}
 
 
-def make_error(code: str, message: str, origin: str, id: str, help: str, trace: str) -> BaseException:
-    """The exception for an error of the engine. Called from the extension."""
+def make_error(
+    code: str,
+    message: str,
+    origin: str,
+    id: str,
+    help: str,
+    trace: str,
+    cause: BaseException | bytes | None = None,
+) -> BaseException:
+    """The exception for an error of the engine, chained to what a node raised. Called from the
+    extension."""
     if code == "cancelled" and message == "interrupted":
         return KeyboardInterrupt()
     cls = _BY_ID.get(id) or _BY_CODE.get(code, InternalError)
     error = cls(message, id=id, origin=origin, help=help, trace=trace)
     error.code = code  # a NodeError keeps the code of what failed
+    error.__cause__ = unpack_cause(cause) if isinstance(cause, bytes) else cause
     return error
+
+
+_MAX_CAUSE_BYTES = 65_536
+
+
+def pack_cause(error: BaseException) -> bytes:
+    """``error`` for the run's process, without its traceback; empty when pickle cannot, or when it
+    is too large. Called from the extension, in a worker."""
+    import pickle
+
+    try:
+        packed = pickle.dumps(error, protocol=5)
+    except Exception:
+        return b""
+    return packed if len(packed) <= _MAX_CAUSE_BYTES else b""
+
+
+def unpack_cause(packed: bytes) -> BaseException | None:
+    """What :func:`pack_cause` was given, or None where it cannot be made here.
+
+    The bytes come from a worker process that this process started, and which ran the same code.
+    """
+    import io
+    import pickle
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> object:
+            # What a worker calls __mp_main__ is the script of this process.
+            if module == "__mp_main__":
+                module = "__main__"
+            return super().find_class(module, name)
+
+    try:
+        error = Unpickler(io.BytesIO(packed)).load()
+    except Exception:
+        return None
+    return error if isinstance(error, BaseException) else None
 
 
 def make_load_error(diagnostics: list[dict], missing: bool) -> LoadError:

@@ -36,7 +36,7 @@ std::string_view to_string(ErrorCode code) {
 }
 
 Error::Error(ErrorCode code, std::string message)
-    : data_(std::make_shared<const Data>(Data{code, std::move(message), {}, {}, {}, {}})) {
+    : data_(std::make_shared<const Data>(Data{code, std::move(message), {}, {}, {}, {}, {}})) {
 }
 
 Error Error::with_context(std::string_view outer) const {
@@ -60,6 +60,12 @@ Error Error::with_help(std::string_view help) const {
 Error Error::with_trace(std::string_view trace) const {
   Data data = *data_;
   data.trace = trace;
+  return Error(std::make_shared<const Data>(std::move(data)));
+}
+
+Error Error::with_cause(std::shared_ptr<const ErrorCause> cause) const {
+  Data data = *data_;
+  data.cause = std::move(cause);
   return Error(std::make_shared<const Data>(std::move(data)));
 }
 

@@ -33,6 +33,15 @@ enum class ErrorCode : std::uint8_t {
 /// Stable snake_case name of a code ("invalid_argument"); the same in Python, JSON and docs.
 std::string_view to_string(ErrorCode code);
 
+/// What an error was in the language it was raised in, kept for whoever raises it there again.
+/// Immutable, thread-safe.
+class ErrorCause {
+ public:
+  virtual ~ErrorCause() = default;
+  /// Bytes another process of the same run can make an equal one from; empty when there are none.
+  virtual std::string portable() const = 0;
+};
+
 /// What went wrong: immutable, 16 bytes, cheap to copy, safe to share between threads.
 class [[nodiscard]] Error {
  public:
@@ -54,10 +63,14 @@ class [[nodiscard]] Error {
   /// Foreign stack trace (Python traceback text, user's frame first); empty when there is none.
   const std::string& trace() const { return data_->trace; }
 
+  /// Null when there is none.
+  const std::shared_ptr<const ErrorCause>& cause() const { return data_->cause; }
+
   Error with_context(std::string_view outer) const;  ///< Prepends `outer` to the origin.
   Error with_id(std::string_view id) const;
   Error with_help(std::string_view help) const;
   Error with_trace(std::string_view trace) const;
+  Error with_cause(std::shared_ptr<const ErrorCause> cause) const;
 
   /// "message (at origin)"; one line unless the message itself has more.
   std::string to_string() const;
@@ -66,6 +79,7 @@ class [[nodiscard]] Error {
   struct Data {
     ErrorCode code;
     std::string message, origin, id, help, trace;
+    std::shared_ptr<const ErrorCause> cause;
   };
   explicit Error(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
 

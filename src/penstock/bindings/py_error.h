@@ -1,6 +1,7 @@
 // One translator from our errors to Python exceptions (penstock.Error and its subclasses).
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include <Python.h>
@@ -10,7 +11,12 @@
 
 namespace penstock::bindings {
 
-/// Sets the Python exception for `error` and throws nanobind::python_error. Lock held.
+/// Keeps `exception` for the __cause__ of what throw_error() will raise, once; in another process
+/// it is an equal one, where pickle can make one. Lock held.
+std::shared_ptr<const base::ErrorCause> keep_exception(PyObject* exception);
+
+/// Sets the Python exception for `error`, with the exception it came from as its __cause__, and
+/// throws nanobind::python_error. Lock held.
 [[noreturn]] void throw_error(const base::Error& error);
 
 /// Sets a penstock.LoadError that carries every diagnostic, and throws. Lock held.

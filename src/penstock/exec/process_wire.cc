@@ -21,6 +21,16 @@ constexpr std::size_t kMaxHeaderBytes = 1U << 30;
 /// Scalars and short texts go as they are; everything else in the transport codec.
 enum class Tag : std::uint8_t { kAbsent, kNull, kFalse, kTrue, kInt, kFloat, kText, kMessage };
 
+/// A cause that came from another process.
+class SentCause final : public base::ErrorCause {
+ public:
+  explicit SentCause(std::string_view bytes) : bytes_(bytes) {}
+  std::string portable() const override { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
 }  // namespace
 
 void WireWriter::put_error(const base::Error& error) {
@@ -30,6 +40,7 @@ void WireWriter::put_error(const base::Error& error) {
   put_text(error.id());
   put_text(error.help());
   put_text(error.trace());
+  put_text(error.cause() != nullptr ? error.cause()->portable() : std::string());
 }
 
 base::Status WireWriter::put_value(const Value& value, BufferExchange& exchange) {
@@ -86,6 +97,7 @@ base::Error WireReader::get_error() {
   const std::string_view id = get_text();
   const std::string_view help = get_text();
   const std::string_view trace = get_text();
+  const std::string_view cause = get_text();
   base::Error error(code, std::string(message));
   if (!origin.empty()) {
     error = error.with_context(origin);
@@ -98,6 +110,9 @@ base::Error WireReader::get_error() {
   }
   if (!trace.empty()) {
     error = error.with_trace(trace);
+  }
+  if (!cause.empty()) {
+    error = error.with_cause(std::make_shared<const SentCause>(cause));
   }
   return error;
 }

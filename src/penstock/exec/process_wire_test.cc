@@ -88,12 +88,17 @@ TEST(ProcessWireTest, CutAndFlippedFramesAreErrorsOrValues) {
   EXPECT_GT(values, 50);
 }
 
+struct Bytes final : base::ErrorCause {
+  std::string portable() const override { return {"by\0tes", 6}; }
+};
+
 TEST(ProcessWireTest, ErrorsComeBackWhole) {
   const base::Error error = base::Error(base::ErrorCode::kDataLoss, "what")
                                 .with_context("where")
                                 .with_id("PS0001")
                                 .with_help("do this")
-                                .with_trace("line 1\nline 2");
+                                .with_trace("line 1\nline 2")
+                                .with_cause(std::make_shared<const Bytes>());
   std::string frame;
   WireWriter(frame).put_error(error);
   const base::Error back = WireReader(bytes_of(frame)).get_error();
@@ -102,6 +107,10 @@ TEST(ProcessWireTest, ErrorsComeBackWhole) {
   EXPECT_EQ(back.id(), "PS0001");
   EXPECT_EQ(back.help(), "do this");
   EXPECT_EQ(back.trace(), "line 1\nline 2");
+  ASSERT_NE(back.cause(), nullptr);
+  EXPECT_EQ(back.cause()->portable(), std::string("by\0tes", 6));
+  WireWriter(frame).put_error({base::ErrorCode::kDataLoss, "what"});
+  EXPECT_EQ(WireReader(bytes_of(frame)).get_error().cause(), nullptr);
 }
 
 constexpr const char* kTube = R"(
