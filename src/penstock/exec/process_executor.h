@@ -49,6 +49,10 @@ class ProcessExecutor final : public flow::Executor {
   base::Status submit(std::span<const flow::Task> tasks) override;
   base::Status wait(std::vector<flow::Completion>& out, std::int32_t timeout_ms) override;
 
+  /// Of the processes that took the place of one worker after another, the largest counts. One that
+  /// was killed counts as far as it was last looked at, at most half a second before.
+  std::int64_t workers_peak_rss_bytes() override;
+
   /// Process ids of the live workers, for tests and diagnostics.
   std::vector<std::int32_t> worker_pids() const;
   /// Workers replaced since the executor was made.
@@ -79,6 +83,7 @@ class ProcessExecutor final : public flow::Executor {
   base::Status start_peer(std::int32_t worker);
   base::Status await_ready();
   base::Error start_error(std::int32_t worker, std::string_view detail) const;
+  void note_memory();
 
   // process_recovery.cc: workers that end, time limits, cancellation
   void check_health();
@@ -114,6 +119,8 @@ class ProcessExecutor final : public flow::Executor {
   std::int32_t failed_starts_ = 0;       ///< in a row
   std::int64_t cancelled_since_ns_ = 0;  ///< 0: not cancelled
   std::int64_t next_health_ns_ = 0;      ///< when to look for ended workers again
+  std::vector<std::int64_t> peak_rss_;   ///< by worker, since start(); bytes
+  std::int64_t next_memory_ns_ = 0;      ///< when to look at it again
   std::int32_t num_cores_ = 1;
 
   // Scratch.

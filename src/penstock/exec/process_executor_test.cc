@@ -255,6 +255,28 @@ TEST(ProcessExecutorTest, StatelessTasksUseAllWorkers) {
   EXPECT_GE(by_worker[2], 8);
 }
 
+TEST(ProcessExecutorTest, KnowsThePeakMemoryOfItsWorkers) {
+  const std::string yaml =
+      "nodes:\n  source: {type: test.source, params: {n: 1}}\n"
+      "  touch: {type: test.touch, params: {mib: 300}, depends: [x: source.value]}\n";
+  constexpr std::int64_t kTouched = 300LL << 20;
+  Bench bench(yaml, testing::options(yaml, 2));
+  EXPECT_EQ(bench.executor.workers_peak_rss_bytes(), 0);
+  ASSERT_TRUE(bench.executor.start(bench.access).has_value());
+  const std::int64_t idle = bench.executor.workers_peak_rss_bytes();
+  EXPECT_GT(idle, 0);
+  EXPECT_LT(idle, kTouched);
+  bench.call("touch", Value::integer(1));
+  const std::int64_t live = bench.executor.workers_peak_rss_bytes();
+  EXPECT_GE(live, kTouched);
+  EXPECT_LT(live, idle + 2 * kTouched);
+  bench.executor.stop();
+  EXPECT_GE(bench.executor.workers_peak_rss_bytes(), live);
+  // A new run starts from nothing.
+  ASSERT_TRUE(bench.executor.start(bench.access).has_value());
+  EXPECT_LT(bench.executor.workers_peak_rss_bytes(), kTouched);
+}
+
 TEST(ProcessExecutorTest, LogLinesComeBackInOrder) {
   Bench bench(kEcho, testing::options(kEcho, 1));
   ASSERT_TRUE(bench.executor.start(bench.access).has_value());

@@ -8,12 +8,14 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "penstock/base/clock.h"
+#include "penstock/base/process_memory.h"
 #include "penstock/core/host.h"
 #include "penstock/exec/process_executor.h"
 #include "penstock/exec/thread_executor.h"
@@ -100,6 +102,7 @@ base::Status ProcessExecutor::prepare() {
   }
   placement_.emplace(access_->plan(), options_.num_workers);
   peers_.resize(static_cast<std::size_t>(options_.num_workers));
+  peak_rss_.assign(peers_.size(), 0);
   pinned_queues_.resize(static_cast<std::size_t>(options_.num_workers));
   return {};
 }
@@ -165,6 +168,7 @@ void ProcessExecutor::stop() {
     return;
   }
   const core::HostUnlock unlock;
+  note_memory();
   for (const auto& peer : peers_) {
     if (peer != nullptr && peer->in_flight().empty()) {
       peer->ask_to_stop();
@@ -205,6 +209,19 @@ void ProcessExecutor::stop() {
   finished_.clear();
   setup_ = {};
   access_ = nullptr;
+}
+
+void ProcessExecutor::note_memory() {
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    if (peers_[i] != nullptr) {
+      peak_rss_[i] = std::max(peak_rss_[i], base::peak_rss_bytes(peers_[i]->child().pid()));
+    }
+  }
+}
+
+std::int64_t ProcessExecutor::workers_peak_rss_bytes() {
+  note_memory();
+  return std::accumulate(peak_rss_.begin(), peak_rss_.end(), std::int64_t{0});
 }
 
 std::vector<std::int32_t> ProcessExecutor::worker_pids() const {

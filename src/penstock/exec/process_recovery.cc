@@ -15,6 +15,7 @@ namespace {
 using base::ErrorCode;
 
 constexpr std::int64_t kHealthNs = 10'000'000;
+constexpr std::int64_t kMemoryNs = 500'000'000;  // a look costs some 20 us
 constexpr std::int32_t kMaxFailedStarts = 3;
 
 base::Error cancelled() {
@@ -24,7 +25,12 @@ base::Error cancelled() {
 }  // namespace
 
 void ProcessExecutor::check_health() {
-  next_health_ns_ = base::monotonic_ns() + kHealthNs;
+  const std::int64_t now = base::monotonic_ns();
+  next_health_ns_ = now + kHealthNs;
+  if (now >= next_memory_ns_) {
+    next_memory_ns_ = now + kMemoryNs;
+    note_memory();
+  }
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     if (peers_[i] != nullptr && peers_[i]->child().wait_end(0)) {
       replace(static_cast<std::int32_t>(i), peers_[i]->child().exit_status().to_string());

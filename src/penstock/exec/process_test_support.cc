@@ -158,6 +158,12 @@ const std::map<std::string, Body, std::less<>>& bodies() {
                                 Value::text(std::string(100, 'x')))));
         },
         {"x"}}},
+      {"test.touch",
+       {[](const Value& params, Call& call) {
+          const std::string bytes(static_cast<std::size_t>(param(params, "mib", 1)) << 20U, 'x');
+          return emit(call, Value::integer(static_cast<std::int64_t>(bytes.size())));
+        },
+        {"x"}}},
       {"test.pid",
        {[](const Value&, Call& call) { return emit(call, Value::integer(::getpid())); }, {"x"}}},
       {"test.log",

@@ -73,6 +73,10 @@ class Executor {
 
   virtual std::int32_t num_workers() const = 0;
 
+  /// Sum of the peak memory of its workers, where they are processes of their own; also after
+  /// stop().
+  virtual std::int64_t workers_peak_rss_bytes() { return 0; }
+
   /// How many tasks it likes to hold; the loop submits more only when fewer are out.
   virtual std::int64_t capacity() const = 0;
   /// Takes all of `tasks`.
