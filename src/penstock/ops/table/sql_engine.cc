@@ -226,7 +226,8 @@ base::Status bind(const SqlCall& call, Statement& statement) {
                               name));
     }
     PENSTOCK_ASSIGN_OR_RETURN(SqlValue value, to_sql_value(at->second, at->first));
-    if (duckdb_bind_value(statement.prepared, i, value.get()) != DuckDBSuccess) {
+    if (value == nullptr ||
+        duckdb_bind_value(statement.prepared, i, value.get()) != DuckDBSuccess) {
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("SQL: cannot bind parameter ${} to a {}", name,
                               core::to_string(at->second.kind())));

@@ -18,25 +18,36 @@ using base::fail;
 using core::Kind;
 using core::Value;
 
+// DuckDB trusts that the items have the type it is told, and dies where they do not.
 base::Result<SqlValue> to_sql_list(const Value& value, std::string_view name) {
-  bool has_int = false, has_float = false, has_text = false, has_bool = false;
+  bool has_int = false, has_float = false, has_text = false, has_bool = false, has_bytes = false;
   std::vector<SqlValue> owned;
   for (const Value& item : value.as_list()) {
+    if (item.is(Kind::kList) || item.is(Kind::kTuple)) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("SQL: parameter ${} is a list of lists; wanted a list of null, bool, "
+                              "int, float, text or bytes",
+                              name));
+    }
     has_int |= item.is(Kind::kInt);
     has_float |= item.is(Kind::kFloat);
     has_text |= item.is(Kind::kText);
     has_bool |= item.is(Kind::kBool);
+    has_bytes |= item.is(Kind::kBytes);
   }
-  const int kinds = (has_int || has_float ? 1 : 0) + (has_text ? 1 : 0) + (has_bool ? 1 : 0);
+  const int kinds = (has_int || has_float ? 1 : 0) + (has_text ? 1 : 0) + (has_bool ? 1 : 0) +
+                    (has_bytes ? 1 : 0);
   if (kinds > 1) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("SQL: parameter ${} is a list of mixed kinds; wanted one kind", name));
   }
-  const duckdb_type type = has_float  ? DUCKDB_TYPE_DOUBLE
-                           : has_text ? DUCKDB_TYPE_VARCHAR
-                           : has_bool ? DUCKDB_TYPE_BOOLEAN
-                                      : DUCKDB_TYPE_BIGINT;
+  const duckdb_type type = has_float   ? DUCKDB_TYPE_DOUBLE
+                           : has_text  ? DUCKDB_TYPE_VARCHAR
+                           : has_bool  ? DUCKDB_TYPE_BOOLEAN
+                           : has_bytes ? DUCKDB_TYPE_BLOB
+                                       : DUCKDB_TYPE_BIGINT;
   std::vector<duckdb_value> items;
+  items.reserve(value.as_list().size() + 1);  // of an empty list too it wants an address
   for (const Value& item : value.as_list()) {
     const Value widened =
         has_float && item.is(Kind::kInt) ? Value::real(static_cast<double>(item.as_int())) : item;

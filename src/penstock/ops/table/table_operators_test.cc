@@ -484,6 +484,29 @@ TEST_F(TableOperatorsTest, ReadErrorsAreClear) {
                "must be one byte, seen ';;'");
 }
 
+TEST_F(TableOperatorsTest, SqlTakesListsOfOneKindAndRefusesListsOfLists) {
+  const auto items = [](const Value& list) { return sql("SELECT len($x) AS n", {{"x", list}}); };
+  const Value one = Value::integer(1), null = Value::null();
+  const Value bytes = Value::bytes(std::string("\0\xff", 2));
+  for (const Value& list :
+       {Value::list({}), Value::list({null}), Value::list({one, null}), Value::list({bytes, bytes}),
+        Value::list({bytes, null}), Value::tuple({one, Value::real(0.5)}),
+        Value::list({Value::text("a"), null}), Value::list({Value::boolean(true), null})}) {
+    EXPECT_EQ(rows(items(list)), std::to_string(list.as_list().size()) + "\n");
+  }
+  EXPECT_EQ(rows(sql("SELECT hex($x[1]) AS h", {{"x", Value::list({bytes})}})), "00FF\n");
+  for (const Value& list : {Value::list({Value::list({one})}), Value::list({one, Value::tuple({})}),
+                            Value::list({Value::list({Value::list({})})})}) {
+    expect_error(items(list), ErrorCode::kInvalidArgument, "$x is a list of lists");
+  }
+  expect_error(items(Value::list({bytes, one})), ErrorCode::kInvalidArgument, "mixed kinds");
+  Value deep = one;
+  for (int i = 0; i < 1'000'000; ++i) {
+    deep = Value::list({deep});
+  }
+  expect_error(items(deep), ErrorCode::kInvalidArgument, "$x is a list of lists");
+}
+
 TEST_F(TableOperatorsTest, ParquetCutShortAnywhereIsOneErrorAndNoCrash) {
   const std::string file = write_numbers("n.parquet");
   std::ifstream in(file, std::ios::binary);
