@@ -52,7 +52,7 @@ class Tube:
 
             try:
                 text = json.dumps(source)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, RecursionError) as error:
                 from penstock._errors import InvalidArgumentError
 
                 raise InvalidArgumentError(

@@ -95,6 +95,14 @@ TEST(DecodeTest, RefusesNestingBeyondTheLimit) {
     return std::string(static_cast<std::size_t>(depth), '\x81') + '\x01';
   };
   EXPECT_TRUE(decode(nested(256)).has_value());
+  for (const char* const open : {"\x81", "\xa1\x61x", "\x81\xa1\x61x"}) {
+    std::string bytes;
+    for (int i = 0; i < 1'000'000; ++i) {
+      bytes += open;
+    }
+    EXPECT_EQ(decode(bytes).error().code(), base::ErrorCode::kDataLoss);
+    EXPECT_EQ(decode_transport(bytes, {}).error().code(), base::ErrorCode::kDataLoss);
+  }
   const base::Result<Value> deep = decode(nested(257));
   ASSERT_FALSE(deep.has_value());
   EXPECT_THAT(deep.error().message(), HasSubstr("nested too deeply: limit=256"));

@@ -239,6 +239,12 @@ TEST(EncodeTest, RefusesAbsentAndTooDeep) {
   const base::Result<std::string> deeper = encode(Value::map({{"x", deep}}));
   ASSERT_FALSE(deeper.has_value());
   EXPECT_EQ(deeper.error().code(), base::ErrorCode::kResourceExhausted);
+  for (int i = 0; i < 1'000'000; ++i) {
+    deep = i % 2 == 0 ? Value::extension("x", deep) : Value::map({{"x", deep}});
+  }
+  EXPECT_EQ(encode(deep).error().code(), base::ErrorCode::kResourceExhausted);
+  EXPECT_EQ(encode_transport(deep).error().code(), base::ErrorCode::kResourceExhausted);
+  EXPECT_EQ(digest(deep).error().code(), base::ErrorCode::kResourceExhausted);
 }
 
 TEST(EncodeTest, RandomValuesRoundTripAndDigestIgnoresMapOrder) {

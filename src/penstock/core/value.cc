@@ -12,9 +12,10 @@
 namespace penstock::core {
 namespace {
 
-// Containers nest as deep as the user likes; destroying one by plain recursion could overflow the
-// stack. Beyond this depth the payload waits in a list that the outermost destroy() empties.
-constexpr int kMaxDestroyDepth = 200;
+// Containers nest as deep as the user likes; destroying or comparing them by plain recursion could
+// overflow the stack. Beyond this depth the payload waits in a list that the outermost destroy()
+// empties.
+constexpr int kMaxRecursion = 200;
 
 struct Container : Object {
   Container* next_doomed = nullptr;
@@ -31,7 +32,7 @@ struct Doomed {
 [[gnu::tls_model("initial-exec")]] thread_local constinit Doomed doomed;
 
 void Container::destroy() {
-  if (doomed.depth >= kMaxDestroyDepth) {
+  if (doomed.depth >= kMaxRecursion) {
     next_doomed = doomed.first;
     doomed.first = this;
     return;
@@ -92,14 +93,30 @@ const T& payload_of(const Object* object) {
   return *static_cast<const T*>(object);
 }
 
-bool equal_maps(const std::vector<MapEntry>& a, const std::vector<MapEntry>& b) {
+// Comparing goes down by recursion as far as containers are destroyed by it; what lies deeper waits
+// in a list, which the outermost call empties.
+struct Comparison {
+  int depth = 0;
+  std::vector<std::pair<const Value*, const Value*>> deeper;
+};
+
+bool equal_parts(const Value& a, const Value& b, Comparison& comparison);
+
+bool equal_lists(const std::vector<Value>& a, const std::vector<Value>& b, Comparison& comparison) {
+  return std::equal(
+      a.begin(), a.end(), b.begin(), b.end(),
+      [&comparison](const Value& x, const Value& y) { return equal_parts(x, y, comparison); });
+}
+
+bool equal_maps(const std::vector<MapEntry>& a, const std::vector<MapEntry>& b,
+                Comparison& comparison) {
   if (a.size() != b.size()) {
     return false;
   }
   // Most maps that are compared were built the same way: try the same order first.
   std::size_t same = 0;
   while (same < a.size() && a[same].first == b[same].first) {
-    if (!(a[same].second == b[same].second)) {
+    if (!equal_parts(a[same].second, b[same].second, comparison)) {
       return false;
     }
     ++same;
@@ -113,8 +130,39 @@ bool equal_maps(const std::vector<MapEntry>& a, const std::vector<MapEntry>& b) 
   }
   return std::all_of(a.begin() + static_cast<std::ptrdiff_t>(same), a.end(), [&](const auto& e) {
     const auto found = rest.find(e.first);
-    return found != rest.end() && *found->second == e.second;
+    return found != rest.end() && equal_parts(*found->second, e.second, comparison);
   });
+}
+
+bool is_container(Kind kind) {
+  return kind == Kind::kList || kind == Kind::kTuple || kind == Kind::kMap ||
+         kind == Kind::kExtension;
+}
+
+/// Equality of two containers of one kind, as far as it is known at this depth.
+bool equal_containers(const Value& a, const Value& b, Comparison& comparison) {
+  if (comparison.depth >= kMaxRecursion) {
+    comparison.deeper.emplace_back(&a, &b);
+    return true;
+  }
+  ++comparison.depth;
+  bool equal = false;
+  if (a.is(Kind::kMap)) {
+    equal = equal_maps(a.as_map(), b.as_map(), comparison);
+  } else if (a.is(Kind::kExtension)) {
+    equal = a.extension_type() == b.extension_type() &&
+            equal_parts(a.extension_payload(), b.extension_payload(), comparison);
+  } else {
+    equal = equal_lists(a.as_list(), b.as_list(), comparison);
+  }
+  --comparison.depth;
+  return equal;
+}
+
+bool equal_parts(const Value& a, const Value& b, Comparison& comparison) {
+  return a.kind() == b.kind() && is_container(a.kind()) && !a.is_same_object(b)
+             ? equal_containers(a, b, comparison)
+             : a == b;
 }
 
 }  // namespace
@@ -281,7 +329,7 @@ bool operator==(const Value& a, const Value& b) {
   if (a.kind_ != b.kind_) {
     return false;
   }
-  if (a.is_object() && a.data_.object == b.data_.object) {
+  if (a.is_same_object(b)) {
     return true;
   }
   switch (a.kind_) {
@@ -301,14 +349,19 @@ bool operator==(const Value& a, const Value& b) {
              payload_of<StringObject>(b.data_.object).value;
     case Kind::kList:
     case Kind::kTuple:
-      return a.as_list() == b.as_list();
     case Kind::kMap:
-      return equal_maps(a.as_map(), b.as_map());
+    case Kind::kExtension: {
+      Comparison comparison;
+      bool equal = equal_containers(a, b, comparison);
+      while (equal && !comparison.deeper.empty()) {
+        const auto [x, y] = comparison.deeper.back();
+        comparison.deeper.pop_back();
+        equal = equal_containers(*x, *y, comparison);
+      }
+      return equal;
+    }
     case Kind::kBigInt:
       return a.big_negative() == b.big_negative() && a.big_magnitude() == b.big_magnitude();
-    case Kind::kExtension:
-      return a.extension_type() == b.extension_type() &&
-             a.extension_payload() == b.extension_payload();
     case Kind::kTensor:
       return equal(*a.as_tensor(), *b.as_tensor());
     case Kind::kTable: {

@@ -156,6 +156,11 @@ class Value {
   /// The entry of a map, or null when `this` is no map or has no such key. O(entries).
   const Value* find(std::string_view key) const;
 
+  /// True when both hold one and the same heap object.
+  bool is_same_object(const Value& other) const {
+    return is_object() && other.is_object() && data_.object == other.data_.object;
+  }
+
   /// Deep equality of kind and content; NaN equals NaN with the same bits, -0.0 differs from 0.0.
   /// Map order does not matter. Host objects compare by identity.
   friend bool operator==(const Value& a, const Value& b);

@@ -91,6 +91,59 @@ TEST(ValueTest, DestroysVeryDeepListsWithoutRecursion) {
   EXPECT_TRUE(deep.is(Kind::kList));
 }
 
+/// `depth` containers of every kind around `inner`.
+Value nested_mix(int depth, Value inner) {
+  for (int i = 0; i < depth; ++i) {
+    switch (i % 4) {
+      case 0:
+        inner = Value::list({Value::integer(i), std::move(inner)});
+        break;
+      case 1:
+        inner = Value::tuple({std::move(inner)});
+        break;
+      case 2:
+        inner = Value::map({{"a", Value::null()}, {"b", std::move(inner)}});
+        break;
+      default:
+        inner = Value::extension("type", std::move(inner));
+    }
+  }
+  return inner;
+}
+
+TEST(ValueTest, ComparesVeryDeepValuesWithoutRecursion) {
+  constexpr int kDepth = 1'000'000;
+  const Value one = nested_mix(kDepth, Value::integer(1));
+  EXPECT_EQ(one, nested_mix(kDepth, Value::integer(1)));
+  EXPECT_FALSE(one == nested_mix(kDepth, Value::integer(2)));
+  EXPECT_FALSE(one == nested_mix(kDepth - 4, Value::integer(1)));
+  // Keys in another order, at every depth around the limit of the recursion.
+  for (int depth = 390; depth < 410; ++depth) {
+    const auto map = [depth](bool turned, int last) {
+      std::vector<MapEntry> entries{{"a", nested_mix(depth, Value::integer(last))},
+                                    {"b", nested_mix(depth, Value::text("x"))}};
+      if (turned) {
+        std::swap(entries[0], entries[1]);
+      }
+      return Value::map(std::move(entries));
+    };
+    EXPECT_EQ(map(false, 1), map(true, 1));
+    EXPECT_FALSE(map(false, 1) == map(true, 2));
+    EXPECT_FALSE(map(false, 1) == map(false, 2));
+  }
+}
+
+TEST(ValueTest, DestroysVeryDeepMixesWithoutRecursion) {
+  EXPECT_TRUE(nested_mix(1'000'000, Value::integer(1)).is(Kind::kExtension));
+  // Wide and deep: many branches end on the way.
+  Value comb = Value::null();
+  for (int i = 0; i < 100'000; ++i) {
+    comb = Value::list({nested_list(10), std::move(comb), nested_list(3)});
+  }
+  comb.reset();
+  EXPECT_TRUE(comb.is_absent());
+}
+
 TEST(ValueTest, CopiesMayBeDroppedByManyThreads) {
   const Value shared = Value::list({Value::text(std::string(100, 'x')), Value::integer(2)});
   std::vector<std::jthread> threads;
@@ -151,10 +204,12 @@ TEST(ToNativeTest, FailsWithoutABridge) {
 }
 
 TEST(ToNativeTest, RefusesValuesNestedTooDeeply) {
-  const base::Result<Value> native = to_native(nested_list(300));
-  ASSERT_FALSE(native.has_value());
-  EXPECT_EQ(native.error().code(), base::ErrorCode::kResourceExhausted);
-  EXPECT_THAT(native.error().message(), HasSubstr("limit=256"));
+  for (const int depth : {300, 1'000'000}) {
+    const base::Result<Value> native = to_native(nested_mix(depth, Value::null()));
+    ASSERT_FALSE(native.has_value());
+    EXPECT_EQ(native.error().code(), base::ErrorCode::kResourceExhausted);
+    EXPECT_THAT(native.error().message(), HasSubstr("limit=256"));
+  }
 }
 
 // The definition, one code point at a time, as the oracle of the fast version.

@@ -141,6 +141,23 @@ std::string nearest_file(const std::string& path) {
   return name.empty() ? name : (wanted.parent_path() / name).string();
 }
 
+bool nests_deeper_than(const core::Value& value, int limit) {
+  const bool is_list = value.is(core::Kind::kList) || value.is(core::Kind::kTuple);
+  if (!is_list && !value.is(core::Kind::kMap)) {
+    return false;
+  }
+  if (limit <= 0) {
+    return true;
+  }
+  return is_list ? std::ranges::any_of(value.as_list(),
+                                       [limit](const core::Value& item) {
+                                         return nests_deeper_than(item, limit - 1);
+                                       })
+                 : std::ranges::any_of(value.as_map(), [limit](const core::MapEntry& entry) {
+                     return nests_deeper_than(entry.second, limit - 1);
+                   });
+}
+
 // Shorter nodes than this are rare. Room that is not used is never touched, so it costs nothing.
 constexpr std::size_t kBytesPerNode = 48;
 
@@ -231,6 +248,11 @@ std::expected<Spec, Diagnostics> spec_from_value(const core::Value& tube, std::s
     problems.add({}, "PS0012",
                  fmt::format("the tube is {}, wanted a map with the key 'nodes'",
                              core::to_string(tube.kind())));
+    return std::unexpected(problems.take());
+  }
+  if (nests_deeper_than(tube, YamlReader::kMaxDepth)) {
+    problems.add({}, "PS0005",
+                 fmt::format("nesting is deeper than {} levels", YamlReader::kMaxDepth));
     return std::unexpected(problems.take());
   }
   YamlTree tree;

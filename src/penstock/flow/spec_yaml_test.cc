@@ -330,6 +330,19 @@ TEST(SpecYamlTest, RefusesToWriteKindsYamlDoesNotHave) {
   EXPECT_THAT(yaml.error().message(), HasSubstr("bytes"));
 }
 
+TEST(SpecYamlTest, RefusesVeryDeepValuesFromTheApi) {
+  core::Value deep = Value::null();
+  for (int i = 0; i < 1'000'000; ++i) {
+    deep = i % 2 == 0 ? Value::list({deep}) : Value::map({{"a", deep}});
+  }
+  Spec spec = parsed(node_with("params: {x: 1}"));
+  spec.nodes[0].params[0].value = deep;
+  EXPECT_EQ(to_yaml(spec).error().code(), base::ErrorCode::kResourceExhausted);
+  const auto from_value = spec_from_value(Value::map({{"nodes", deep}}));
+  ASSERT_FALSE(from_value.has_value());
+  EXPECT_EQ(from_value.error().front().id, "PS0005");
+}
+
 TEST(SpecYamlTest, SuggestsAFileWithANearName) {
   const auto spec = load_spec(std::string(PENSTOCK_SOURCE_DIR) + "/no-such-file.yaml");
   ASSERT_FALSE(spec.has_value());

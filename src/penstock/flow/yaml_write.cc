@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "penstock/core/identity.h"
 #include "penstock/flow/yaml_scalar.h"
 
 namespace penstock::flow {
@@ -174,6 +175,10 @@ std::string yaml_text(std::string_view text) {
 }
 
 base::Status append_yaml(std::string& out, const Value& value, int indent) {
+  if (indent > 2 * core::kMaxDepth) {  // no reader would take it back
+    return base::fail(base::ErrorCode::kResourceExhausted,
+                      fmt::format("value is nested too deeply: limit={}", core::kMaxDepth));
+  }
   switch (value.kind()) {
     case Kind::kNull:
       out += " null\n";

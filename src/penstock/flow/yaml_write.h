@@ -15,7 +15,8 @@ namespace penstock::flow {
 std::string yaml_text(std::string_view text);
 
 /// Appends " value\n", or "\n" and an indented block, as it stands after "key:". `indent`: spaces
-/// of a nested block. kInvalidArgument for kinds YAML does not have (bytes, tensor, table, ...).
+/// of a nested block. kInvalidArgument for kinds YAML does not have (bytes, tensor, table, ...);
+/// kResourceExhausted for nesting beyond core::kMaxDepth.
 base::Status append_yaml(std::string& out, const core::Value& value, int indent);
 
 }  // namespace penstock::flow

@@ -79,10 +79,14 @@ TEST(ToJsonTest, CutsLongListsTextsAndWholeValues) {
 
 TEST(ToJsonTest, StopsAtTheNestingLimit) {
   Value value = Value::null();
-  for (int i = 0; i < 5000; ++i) {
-    value = Value::list({value});
+  for (int i = 0; i < 1'000'000; ++i) {
+    value = i % 2 == 0   ? Value::list({value})
+            : i % 3 == 0 ? Value::map({{"a", value}})
+                         : Value::extension("type", value);
   }
   EXPECT_THAT(to_json(value), HasSubstr("nested too deeply"));
+  EXPECT_THAT(to_json(value, {.in_page = true}), HasSubstr("nested too deeply"));
+  EXPECT_THAT(to_json(to_shown(value)), HasSubstr("nested too deeply"));
 }
 
 TEST(AppendSummaryFieldsTest, GivesCountsAndTimesByNodeWithoutTheInputNode) {
