@@ -109,6 +109,7 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> kno
 
 std::vector<std::string> names_of(auto&& items) {
   std::vector<std::string> out;
+  out.reserve(std::size(items));
   for (const auto& item : items) {
     out.emplace_back(item.name);
   }
