@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_value.h"
 
 namespace penstock::bindings {
@@ -209,6 +210,7 @@ base::Error take_python_error() {
     }
     Py_XDECREF(parts);
     Py_XDECREF(module);
+    error = error.with_cause(keep_exception(value));
   }
   Py_XDECREF(type);
   Py_XDECREF(value);
