@@ -31,6 +31,10 @@ def same(x):
     return x
 
 
+def touch(x, mib):
+    return len(b"x" * (mib << 20))
+
+
 def pid(x):
     return os.getpid()
 

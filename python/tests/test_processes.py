@@ -125,6 +125,16 @@ def test_a_worker_that_finds_another_node_than_the_run_is_one_error(tmp_path, mo
     assert caught.value.id == "PS0505"
 
 
+def test_the_peak_memory_is_that_of_the_workers_too():
+    with ps.MultiProcessRunner(one("touch", "mib: 600")) as runner:
+        before = runner.metrics["peak_rss_bytes"]
+        assert runner.process(x=1) == 600 << 20
+        live = runner.metrics["peak_rss_bytes"]
+    assert 500 << 20 < live - before < 700 << 20
+    # The kernel counts pages in batches per thread, so the figure wavers a little.
+    assert runner.metrics["peak_rss_bytes"] > live - (16 << 20)
+
+
 def test_an_object_that_cannot_leave_is_one_error():
     with ps.MultiProcessRunner(one("opaque")) as runner:
         with pytest.raises(ps.Error, match="signal 'value' of node 'node' cannot leave"):

@@ -57,7 +57,7 @@ struct RunSummary {
   std::string backend = "native";
   double elapsed_s = 0;
   std::int64_t epochs = 0, results = 0, retries = 0;
-  std::int64_t peak_rss_bytes = 0;
+  std::int64_t peak_rss_bytes = 0;  ///< of this process and its workers: docs/formats/run-record.md
 };
 
 class Observer {

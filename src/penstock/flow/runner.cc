@@ -1,7 +1,5 @@
 #include "penstock/flow/runner.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <random>
@@ -10,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "penstock/base/clock.h"
+#include "penstock/base/process_memory.h"
 #include "penstock/flow/runner_impl.h"
 
 namespace penstock::flow {
@@ -103,9 +102,7 @@ RunSummary Runner::Impl::summary() const {
   for (const NodeMetrics& node : metrics.nodes()) {
     out.retries += node.retries;
   }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  out.peak_rss_bytes = static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+  out.peak_rss_bytes = base::peak_rss_bytes() + executor_->workers_peak_rss_bytes();
   return out;
 }
 
