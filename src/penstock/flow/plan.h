@@ -43,7 +43,15 @@ class RegistryResolver : public Resolver {
   const core::Registry& registry_;
 };
 
-enum class NodeKind : std::uint8_t { kOperator, kMap, kGather, kReturn, kInput };
+enum class NodeKind : std::uint8_t {
+  kOperator,
+  kMap,
+  kGather,
+  kReturn,
+  kInput,
+  kTube,        ///< opens a nested tube: gives on its inputs
+  kTubeReturn,  ///< gives the nested tube's result to the tube around it
+};
 
 /// When a gather emits (tube.md, "gather").
 enum class GatherMode : std::uint8_t { kClose, kCount, kTrigger };
@@ -84,6 +92,7 @@ struct PlanNode {
   NodeKind kind = NodeKind::kOperator;
   std::int32_t region = 0;
   std::int32_t first_edge = 0, num_edges = 0;      ///< into Plan::in_edges()
+  std::int32_t num_hidden = 0;                     ///< the last of them: waited for, not passed on
   std::int32_t first_signal = 0, num_signals = 0;  ///< into Plan::signal_names(); a map: only `n`
   std::int32_t map_value = kNone;                  ///< a map: its `value`, a signal of `child`
   std::int32_t child = kNone;                      ///< a map: the region of its elements
@@ -95,7 +104,8 @@ struct PlanNode {
   bool flatten = false;  ///< gather
   GatherMode gather_mode = GatherMode::kClose;
   std::int64_t gather_n = 0;                 ///< gather by count with a fixed n
-  DependsForm form = DependsForm::kNone;     ///< return
+  DependsForm form = DependsForm::kNone;     ///< return, kTubeReturn
+  std::vector<core::Value> defaults;         ///< kTube: what a signal is without its edge
   std::vector<core::Binding> bindings;       ///< per in-edge
   std::shared_ptr<const core::Operator> op;  ///< kOperator only
   Mark mark;
@@ -125,7 +135,7 @@ class Plan {
   /// Compiles `spec`. `inputs`: values for tube-scoped inputs (a map; unknown names are ignored
   /// with a warning by the caller). All problems at once: unknown node, signal, slot, input, type
   /// or parameter (with the nearest name), duplicate slot, cycle (named in order), cross-map
-  /// dependency, wrong arity, more than one return.
+  /// dependency, wrong arity, more than one return. Links it first (spec_link.h), if need be.
   static std::expected<std::shared_ptr<const Plan>, Diagnostics> compile(
       std::shared_ptr<const Spec> spec, std::span<const Resolver* const> resolvers,
       const core::Value& tube_inputs = {});
@@ -140,6 +150,10 @@ class Plan {
   std::span<const InEdge> in_edges(const PlanNode& node) const {
     return std::span(in_edges_).subspan(static_cast<std::size_t>(node.first_edge),
                                         static_cast<std::size_t>(node.num_edges));
+  }
+  /// Those whose values the node gets.
+  std::span<const InEdge> input_edges(const PlanNode& node) const {
+    return in_edges(node).first(static_cast<std::size_t>(node.num_edges - node.num_hidden));
   }
   std::span<const Region> regions() const { return regions_; }
   std::span<const std::string> signal_names() const { return signal_names_; }

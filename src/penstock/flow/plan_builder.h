@@ -25,12 +25,29 @@ struct DraftEdge {
   std::int32_t signal = 0;  ///< ordinal among the producer's signals
   core::Binding binding;
   bool required = true;
+  bool hidden = false;  ///< waited for, not passed on; after all others
   Mark mark;
+};
+
+/// A tube while it is compiled: the outermost one, or one nested in it.
+struct TubeScope {
+  const Spec* spec = nullptr;
+  TubeScope* around = nullptr;  ///< the tube it is nested in
+  std::string id;          ///< of its node, with the ids around it: "outer.inner"; "" outermost
+  std::int32_t input = 0;  ///< draft that gives its inputs: the input node, or a kTube
+  std::int32_t result = kNone;  ///< draft of its kTubeReturn; kNone outermost
+  std::int32_t depth = 0;
+  IdIndex index;  ///< node id -> draft
+  std::unordered_map<std::string_view, std::int32_t> input_index;
+  std::vector<core::Value> tube_values;  ///< by input; absent for process-scoped ones
+  NodeSpec no_return;                    ///< stands for a return that it does not have
 };
 
 /// A node before layout.
 struct Draft {
   const NodeSpec* spec = nullptr;  ///< null for the input node
+  TubeScope* scope = nullptr;      ///< where its names are looked up
+  TubeScope* nested = nullptr;     ///< kTube, kTubeReturn: the tube it opens or closes
   NodeKind kind = NodeKind::kOperator;
   std::shared_ptr<const core::NodeType> type;
   std::vector<std::string> signals;
@@ -41,6 +58,7 @@ struct Draft {
   GatherMode gather_mode = GatherMode::kClose;
   std::int64_t gather_n = 0;
   std::int32_t region = 0, child = kNone;
+  std::vector<core::Value> defaults;  ///< kTube, by signal
   std::shared_ptr<const core::Operator> op;
   core::Digest digest;
   bool broken = false;  ///< had a problem: not looked at by later steps
@@ -50,10 +68,7 @@ class PlanBuilder {
  public:
   PlanBuilder(std::shared_ptr<const Spec> spec, std::span<const Resolver* const> resolvers,
               const core::Value& tube_inputs)
-      : owned_spec_(std::move(spec)),
-        spec_(*owned_spec_),
-        resolvers_(resolvers),
-        tube_inputs_(tube_inputs) {}
+      : owned_spec_(std::move(spec)), resolvers_(resolvers), tube_inputs_(tube_inputs) {}
 
   std::expected<std::shared_ptr<const Plan>, Diagnostics> build();
 
@@ -61,9 +76,12 @@ class PlanBuilder {
   // plan_compile.cc
   void report(Mark mark, std::string_view id, std::string message, std::string help = {});
   void report(Mark mark, const base::Error& error, std::string_view fallback_id);
+  std::string full_id(const Draft& draft) const;
   void collect_inputs();
-  void collect_nodes();
+  void collect_nodes(TubeScope& scope);
   void resolve_type(Draft& draft);
+  void resolve_enabled(Draft& draft, const NodeSpec& node);
+  void refuse_params(const NodeSpec& node);
   void resolve_operator(Draft& draft);
   /// False when there is none (reported).
   bool find_type(Draft& draft);
@@ -71,7 +89,16 @@ class PlanBuilder {
   /// Absent when a parameter refers to an input that is not there (reported).
   core::Value resolve_params(const NodeSpec& node);
   std::string nearest_input(std::string_view name) const;
+  std::vector<std::string> input_names() const;
   const core::Value* tube_value(std::string_view name) const;
+
+  // plan_nested.cc
+  void add_nested(TubeScope& around, const NodeSpec& node);
+  void use_as_result(TubeScope& scope, const NodeSpec& node);
+  void open_nested(TubeScope& scope);
+  void collect_nested_inputs(TubeScope& scope);
+  void wire_opening(Draft& draft);
+  void hold_back(Draft& draft);
 
   // plan_wiring.cc
   void wire_edges();
@@ -88,7 +115,7 @@ class PlanBuilder {
   void place_gather(std::int32_t index);
   std::int32_t signal_region(const DraftEdge& edge) const;
   bool is_ancestor_or_same(std::int32_t ancestor, std::int32_t region) const;
-  std::int32_t outermost_map_region(std::int32_t region) const;
+  std::int32_t base_region(const Draft& draft) const;
   std::int32_t add_region(std::int32_t parent, std::int32_t map);
 
   // plan_layout.cc
@@ -98,13 +125,12 @@ class PlanBuilder {
   void hash_nodes();
 
   const std::shared_ptr<const Spec> owned_spec_;
-  const Spec& spec_;
   std::span<const Resolver* const> resolvers_;
   const core::Value& tube_inputs_;
   Diagnostics diagnostics_;
   std::vector<Draft> drafts_;
-  IdIndex index_;  ///< node id -> draft
-  std::unordered_map<std::string_view, std::int32_t> input_index_;
+  std::vector<std::unique_ptr<TubeScope>> scopes_;  ///< the outermost first
+  TubeScope* scope_ = nullptr;                      ///< of the part that is looked at
   /// Of nodes without parameters, by type: a million nodes may name ten types.
   std::unordered_map<std::string_view, std::shared_ptr<const core::NodeType>> shared_types_;
   std::vector<std::int32_t> topological_;  ///< drafts, producers first

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "penstock/flow/plan_builder.h"
+#include "penstock/flow/spec_link.h"
 
 namespace penstock::flow {
 namespace {
@@ -51,6 +52,13 @@ std::vector<std::string> RegistryResolver::known_names() const {
 std::expected<std::shared_ptr<const Plan>, Diagnostics> Plan::compile(
     std::shared_ptr<const Spec> spec, std::span<const Resolver* const> resolvers,
     const core::Value& tube_inputs) {
+  if (needs_link(*spec)) {
+    auto linked = std::make_shared<Spec>(*spec);
+    if (Diagnostics problems = link_spec(*linked); !problems.empty()) {
+      return std::unexpected(std::move(problems));
+    }
+    spec = std::move(linked);
+  }
   return PlanBuilder(std::move(spec), resolvers, tube_inputs).build();
 }
 
@@ -74,7 +82,7 @@ std::int32_t Plan::signal_region(std::int32_t signal) const {
 }
 
 void PlanBuilder::report(Mark mark, std::string_view id, std::string message, std::string help) {
-  diagnostics_.push_back(diagnose(spec_, mark, id, std::move(message), std::move(help)));
+  diagnostics_.push_back(diagnose(*scope_->spec, mark, id, std::move(message), std::move(help)));
 }
 
 void PlanBuilder::report(Mark mark, const base::Error& error, std::string_view fallback_id) {
@@ -85,8 +93,14 @@ void PlanBuilder::report(Mark mark, const base::Error& error, std::string_view f
 std::expected<std::shared_ptr<const Plan>, Diagnostics> PlanBuilder::build() {
   plan_ = std::shared_ptr<Plan>(new Plan());
   plan_->spec_ = owned_spec_;
+  scopes_.push_back(std::make_unique<TubeScope>());
+  scope_ = scopes_.front().get();
+  scope_->spec = owned_spec_.get();
   collect_inputs();
-  collect_nodes();
+  collect_nodes(*scope_);
+  for (std::size_t i = 1; i < scopes_.size(); ++i) {  // grows: tubes nested in these
+    open_nested(*scopes_[i]);
+  }
   wire_edges();
   order_nodes();
   if (diagnostics_.empty()) {
@@ -104,23 +118,31 @@ std::expected<std::shared_ptr<const Plan>, Diagnostics> PlanBuilder::build() {
 }
 
 const core::Value* PlanBuilder::tube_value(std::string_view name) const {
-  const auto found = input_index_.find(name);
-  if (found == input_index_.end()) {
+  const auto found = scope_->input_index.find(name);
+  if (found == scope_->input_index.end()) {
     return nullptr;
   }
   const auto i = static_cast<std::size_t>(found->second);
-  if (plan_->inputs_[i].scope != Scope::kTube) {
-    return nullptr;
+  return scope_->spec->inputs[i].scope == Scope::kProcess ? nullptr : &scope_->tube_values[i];
+}
+
+std::string PlanBuilder::full_id(const Draft& draft) const {
+  if (draft.kind == NodeKind::kTube) {
+    return draft.nested->id + ".input";
   }
-  return &plan_->tube_values_[i];
+  if (draft.kind == NodeKind::kTubeReturn) {
+    return draft.nested->id;
+  }
+  return draft.scope->id.empty() ? draft.spec->id : draft.scope->id + "." + draft.spec->id;
 }
 
 void PlanBuilder::collect_inputs() {
   Draft input;
   input.kind = NodeKind::kInput;
-  for (const InputSpec& spec : spec_.inputs) {
+  input.scope = scope_;
+  for (const InputSpec& spec : scope_->spec->inputs) {
     const auto index = static_cast<std::int32_t>(plan_->inputs_.size());
-    input_index_.emplace(spec.id, index);
+    scope_->input_index.emplace(spec.id, index);
     input.signals.push_back(spec.id);
     plan_->inputs_.push_back(
         {.id = spec.id,
@@ -146,29 +168,37 @@ void PlanBuilder::collect_inputs() {
     }
     plan_->tube_values_.push_back(std::move(value));
   }
+  scope_->tube_values = plan_->tube_values_;
   drafts_.push_back(std::move(input));
 }
 
-void PlanBuilder::collect_nodes() {
-  drafts_.reserve(spec_.nodes.size() + 1);
-  index_.reserve(spec_.nodes.size());
-  for (const NodeSpec& node : spec_.nodes) {
-    index_.insert(node.id, static_cast<std::int32_t>(drafts_.size()));
-    drafts_.push_back(Draft{.spec = &node});
+void PlanBuilder::collect_nodes(TubeScope& scope) {
+  scope_ = &scope;
+  if (scope.depth == 0) {
+    drafts_.reserve(scope.spec->nodes.size() + 1);
+  }
+  scope.index.reserve(scope.spec->nodes.size());
+  for (const NodeSpec& node : scope.spec->nodes) {
+    if (node.type == "tube") {
+      add_nested(scope, node);
+      continue;
+    }
+    if (node.type == "return" && scope.result != kNone) {
+      use_as_result(scope, node);
+      continue;
+    }
+    scope.index.insert(node.id, static_cast<std::int32_t>(drafts_.size()));
+    drafts_.push_back(Draft{.spec = &node, .scope = &scope});
     resolve_type(drafts_.back());
   }
-  for (const AssetSpec& asset : spec_.assets) {
+  for (const AssetSpec& asset : scope.spec->assets) {
     report(asset.mark, "PS0114",
            fmt::format("assets are not supported by this version: asset '{}'", asset.id));
-  }
-  if (!spec_.extends.empty()) {
-    report({}, "PS0114",
-           fmt::format("extends is not supported by this version: '{}'", spec_.extends.front()));
   }
 }
 
 std::string PlanBuilder::nearest_input(std::string_view name) const {
-  const std::string nearest = core::nearest_name(name, drafts_[0].signals);
+  const std::string nearest = core::nearest_name(name, input_names());
   return nearest.empty() ? "" : fmt::format("did you mean 'input.{}'?", nearest);
 }
 
@@ -182,7 +212,7 @@ core::Value PlanBuilder::resolve_params(const NodeSpec& node) {
       const std::string name = value.as_text().substr(kInputPrefix.size());
       const core::Value* given = tube_value(name);
       if (given == nullptr) {
-        const bool is_process = input_index_.contains(name);
+        const bool is_process = scope_->input_index.contains(name);
         report(param.mark, is_process ? "PS0302" : "PS0108",
                is_process
                    ? fmt::format("parameter '{}' of node '{}' refers to the process input '{}'; "
@@ -203,8 +233,15 @@ core::Value PlanBuilder::resolve_params(const NodeSpec& node) {
   return broken ? core::Value() : core::Value::map(std::move(entries));
 }
 
-void PlanBuilder::resolve_type(Draft& draft) {
-  const NodeSpec& node = *draft.spec;
+std::vector<std::string> PlanBuilder::input_names() const {
+  std::vector<std::string> names;
+  for (const InputSpec& input : scope_->spec->inputs) {
+    names.push_back(input.id);
+  }
+  return names;
+}
+
+void PlanBuilder::resolve_enabled(Draft& draft, const NodeSpec& node) {
   draft.enabled = node.enabled;
   if (!node.enabled_input.empty()) {
     const core::Value* given = tube_value(node.enabled_input);
@@ -217,6 +254,11 @@ void PlanBuilder::resolve_type(Draft& draft) {
       draft.enabled = is_truthy(*given);
     }
   }
+}
+
+void PlanBuilder::resolve_type(Draft& draft) {
+  const NodeSpec& node = *draft.spec;
+  resolve_enabled(draft, node);
   if (node.type == "map") {
     draft.kind = NodeKind::kMap;
     draft.signals = {"n", "value"};
@@ -227,15 +269,14 @@ void PlanBuilder::resolve_type(Draft& draft) {
     return;
   } else if (node.type == "return") {
     draft.kind = NodeKind::kReturn;
-  } else if (node.type == "tube") {
-    report(node.type_mark, "PS0114",
-           fmt::format("nested tubes are not supported by this version: node '{}'", node.id));
-    draft.broken = true;
-    return;
   } else {
     resolve_operator(draft);
     return;
   }
+  refuse_params(node);
+}
+
+void PlanBuilder::refuse_params(const NodeSpec& node) {
   for (const ParameterValue& param : node.params) {
     report(param.mark, "PS0202",
            fmt::format("unknown parameter '{}' of node '{}': a {} takes none", param.name, node.id,

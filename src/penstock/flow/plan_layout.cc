@@ -63,10 +63,12 @@ void PlanBuilder::lay_out() {
       region.first_node = static_cast<std::int32_t>(i);
     }
     if (draft.spec != nullptr) {
-      node.id = draft.spec->id;
-      node.type = draft.spec->type;
+      node.id = full_id(draft);
+      node.type = draft.kind == NodeKind::kTubeReturn ? "tube" : draft.spec->type;
       node.form = draft.spec->depends_form;
-      node.mark = draft.spec->mark;
+      if (draft.scope->depth == 0) {
+        node.mark = draft.spec->mark;  // of the plan's own Spec only
+      }
     } else {
       node.id = "input";
     }
@@ -82,6 +84,7 @@ void PlanBuilder::lay_out() {
     node.gather_mode = draft.gather_mode;
     node.gather_n = draft.gather_n;
     node.op = draft.op;
+    node.defaults = std::move(draft.defaults);
     plan.has_source_ |= draft.source && draft.enabled;
     plan.needs_host_ |= draft.needs_host && draft.enabled;
     if (draft.kind == NodeKind::kReturn) {
@@ -155,6 +158,7 @@ void PlanBuilder::lay_out_edges(std::span<const std::int32_t> order,
         }
       }
       plan.in_edges_.push_back(in);
+      node.num_hidden += edge.hidden ? 1 : 0;
       node.bindings.push_back(std::move(edge.binding));
     }
   }
@@ -193,10 +197,13 @@ void PlanBuilder::hash_nodes() {
     append_int(bytes, (draft.enabled ? 1 : 0) | (draft.stateful ? 2 : 0) | (draft.flatten ? 4 : 0));
     append_int(bytes, static_cast<std::int64_t>(draft.gather_mode));
     append_int(bytes, draft.gather_n);
-    if (draft.kind == NodeKind::kInput) {
+    if (draft.kind == NodeKind::kInput || draft.kind == NodeKind::kTube) {
       for (const std::string& name : draft.signals) {
         append_text(bytes, name);
       }
+    }
+    for (const core::Value& value : draft.defaults) {
+      append_text(bytes, core::encode(value).value_or(std::string()));
     }
     if (draft.spec != nullptr) {
       append_int(bytes, static_cast<std::int64_t>(draft.spec->depends_form));
@@ -205,6 +212,7 @@ void PlanBuilder::hash_nodes() {
       append_int(bytes, edge.binding.position);
       append_text(bytes, edge.binding.name);
       append_int(bytes, edge.signal);
+      append_int(bytes, edge.hidden ? 1 : 0);
       if (edge.producer != kNone) {
         append_digest(bytes, drafts_[static_cast<std::size_t>(edge.producer)].digest);
       }

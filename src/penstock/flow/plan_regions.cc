@@ -33,19 +33,15 @@ bool PlanBuilder::is_ancestor_or_same(std::int32_t ancestor, std::int32_t region
   return region == ancestor;
 }
 
-std::int32_t PlanBuilder::outermost_map_region(std::int32_t region) const {
-  while (regions_[static_cast<std::size_t>(region)].depth > 1) {
-    region = regions_[static_cast<std::size_t>(region)].parent;
-  }
-  return region;
-}
-
 void PlanBuilder::place_in_regions() {
   add_region(kNone, kNone);
   for (const std::int32_t index : topological_) {
     Draft& draft = drafts_[static_cast<std::size_t>(index)];
+    scope_ = draft.scope;
     if (draft.kind == NodeKind::kInput || draft.kind == NodeKind::kReturn) {
       draft.region = 0;
+    } else if (draft.kind == NodeKind::kTubeReturn) {
+      draft.region = base_region(draft);
     } else if (draft.kind == NodeKind::kGather) {
       place_gather(index);
     } else {
@@ -59,6 +55,11 @@ void PlanBuilder::place_in_regions() {
       draft.child = add_region(draft.region, index);
     }
   }
+}
+
+// Where a tube's nodes lie that are in none of its own maps.
+std::int32_t PlanBuilder::base_region(const Draft& draft) const {
+  return drafts_[static_cast<std::size_t>(draft.scope->input)].region;
 }
 
 void PlanBuilder::place_plain(std::int32_t index) {
@@ -92,8 +93,9 @@ void PlanBuilder::place_gather(std::int32_t index) {
   const DraftEdge& n = draft.edges[1];
   const DraftEdge& trigger = draft.edges[2];
   const std::int32_t inner = signal_region(value);
-  const bool in_map = inner != 0;
-  draft.region = in_map ? regions_[static_cast<std::size_t>(inner)].parent : 0;
+  const std::int32_t base = base_region(draft);
+  const bool in_map = inner != base;
+  draft.region = in_map ? regions_[static_cast<std::size_t>(inner)].parent : base;
 
   if (draft.gather_mode != GatherMode::kTrigger && n.producer != kNone) {
     const bool own_count =

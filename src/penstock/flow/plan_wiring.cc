@@ -32,21 +32,21 @@ bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency
     return false;
   }
   if (dependency.node == "input") {
-    const auto found = input_index_.find(dependency.signal);
-    if (found == input_index_.end()) {
+    const auto found = draft.scope->input_index.find(dependency.signal);
+    if (found == draft.scope->input_index.end()) {
       report(dependency.mark, "PS0108",
              fmt::format("unknown input '{}' in depends of node '{}'", dependency.signal, consumer),
-             did_you_mean(dependency.signal, drafts_[0].signals));
+             did_you_mean(dependency.signal, input_names()));
       return false;
     }
-    edge.producer = Plan::kInputNode;
+    edge.producer = draft.scope->input;
     edge.signal = found->second;
     return true;
   }
-  const std::int32_t found = index_.find(dependency.node);
+  const std::int32_t found = draft.scope->index.find(dependency.node);
   if (found == IdIndex::kAbsent) {
     std::vector<std::string> names;
-    for (const NodeSpec& node : spec_.nodes) {
+    for (const NodeSpec& node : draft.scope->spec->nodes) {
       if (names.size() < 2000) {
         names.push_back(node.id);
       }
@@ -61,7 +61,7 @@ bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency
   if (producer.broken) {
     return false;  // its own problem is reported; its signals are unknown
   }
-  if (producer.kind == NodeKind::kReturn) {
+  if (producer.kind == NodeKind::kReturn || found == draft.scope->result) {
     report(dependency.mark, "PS0102",
            fmt::format("node '{}' depends on '{}', a return, which emits nothing", consumer,
                        dependency.node));
@@ -87,10 +87,16 @@ void PlanBuilder::wire_edges() {
     if (draft.broken) {
       continue;
     }
+    scope_ = draft.scope;
     if (draft.kind == NodeKind::kOperator) {
       wire_operator(draft);
+    } else if (draft.kind == NodeKind::kTube) {
+      wire_opening(draft);
     } else {
       wire_structural(draft);
+    }
+    if (draft.scope->depth > 0) {
+      hold_back(draft);
     }
     if (draft.kind == NodeKind::kReturn && ++returns == 2) {
       report(draft.spec->mark, "PS0107",
@@ -191,7 +197,7 @@ void PlanBuilder::wire_structural(Draft& draft) {
   } else if (draft.kind == NodeKind::kGather) {
     slots = {"value", "n", "trigger"};
   }
-  const bool is_return = draft.kind == NodeKind::kReturn;
+  const bool is_return = draft.kind == NodeKind::kReturn || draft.kind == NodeKind::kTubeReturn;
   draft.edges.resize(slots.size());
   std::vector<bool> bound(slots.size(), false);
   for (const Dependency& dependency : node.depends) {
@@ -256,7 +262,7 @@ void PlanBuilder::wire_structural(Draft& draft) {
   } else if (draft.kind == NodeKind::kGather && bound[1] && draft.gather_n > 0) {
     draft.gather_n = 0;  // a wired n overrides the parameter, as any keyword edge does
   }
-  if (is_return && node.depends.empty()) {
+  if (is_return && node.depends.empty() && node.type == "return") {
     report(node.mark, "PS0112",
            fmt::format("return '{}' has no depends: nothing to give back", node.id));
   }
@@ -336,9 +342,10 @@ void PlanBuilder::report_cycle(std::span<const std::int32_t> waiting) {
       names += fmt::format("... ({} more) -> ", path.size() - 11);
       i = path.size() - 5;
     }
-    names += drafts_[path[i]].spec->id + " -> ";
+    names += full_id(drafts_[path[i]]) + " -> ";
   }
-  names += drafts_[path.front()].spec->id;
+  names += full_id(drafts_[path.front()]);
+  scope_ = drafts_[path.back()].scope;
   report(last->mark, "PS0105", fmt::format("the nodes form a cycle: {}", names),
          "remove one of these edges; state over epochs belongs into a stateful node");
 }
@@ -351,8 +358,11 @@ void PlanBuilder::bind_operators() {
     }
     bindings.clear();
     for (const DraftEdge& edge : draft.edges) {
-      bindings.push_back(edge.binding);
+      if (!edge.hidden) {
+        bindings.push_back(edge.binding);
+      }
     }
+    scope_ = draft.scope;
     auto op = draft.type->bind(bindings);
     if (!op.has_value()) {
       report(draft.spec->type_mark, op.error(), "PS0208");

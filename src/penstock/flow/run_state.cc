@@ -41,7 +41,7 @@ RunState::RunState(std::shared_ptr<const Plan> plan, const RunnerOptions& option
                    .native = node.native,
                    .may_see_host = core::host_bridge() != nullptr};
     first_edge_.push_back(static_cast<std::int32_t>(edges_.size()));
-    for (const InEdge& edge : plan_->in_edges(node)) {
+    for (const InEdge& edge : plan_->input_edges(node)) {
       HotEdge hot{kNone, 0};
       if (edge.signal != kNone && !edge.collects) {
         const std::int32_t region = plan_->signal_region(edge.signal);

@@ -121,6 +121,18 @@ base::Status Runner::Impl::run_structural(const Task& task) {
     scheduler.complete(task);
     return {};
   }
+  if (node.kind == NodeKind::kTube || node.kind == NodeKind::kTubeReturn) {
+    if (node.kind == NodeKind::kTube) {
+      open_tube(*plan, scheduler, task);
+    } else {
+      close_tube(*plan, scheduler, task);
+      if ((detail_ & Observer::kEvents) != 0) {
+        PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+      }
+    }
+    scheduler.complete(task);
+    return {};
+  }
   if (node.kind == NodeKind::kMap) {
     const InEdge& edge = plan->in_edges(node)[0];
     auto elements = elements_of(scheduler.input(*static_cast<Activation*>(task.activation), edge));

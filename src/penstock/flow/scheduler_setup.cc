@@ -133,7 +133,7 @@ void Scheduler::build_fast() {
     const HotNode& hot = hot_[static_cast<std::size_t>(i)];
     bool eligible = node.kind == NodeKind::kOperator && node.num_signals == 1 && node.native &&
                     !node.needs_host && !node.stateful && !node.source && !hot.has_remote &&
-                    !hot.is_collected && node.num_edges <= 64;
+                    !hot.is_collected && node.num_edges <= 64 && node.num_hidden == 0;
     for (const InEdge& edge : plan_.in_edges(node)) {
       eligible &= edge.signal != kNone && !edge.collects;
     }

@@ -12,10 +12,13 @@ Diagnostic diagnose(const Spec& spec, Mark mark, std::string_view id, std::strin
   Diagnostic out;
   out.id = id;
   out.message = std::move(message);
-  out.location = {.file = spec.file, .line = mark.line, .column = mark.column};
+  const bool own = mark.source == 0;
+  const SpecSource* const base =
+      own ? nullptr : &spec.bases[static_cast<std::size_t>(mark.source) - 1];
+  out.location = {.file = own ? spec.file : base->file, .line = mark.line, .column = mark.column};
   out.help = std::move(help);
-  if (spec.source != nullptr && mark.line > 0) {
-    LineFinder finder(*spec.source);
+  if (const auto& text = own ? spec.source : base->text; text != nullptr && mark.line > 0) {
+    LineFinder finder(*text);
     out.excerpt = finder.line(mark.line);
   }
   return out;

@@ -16,10 +16,11 @@
 
 namespace penstock::flow {
 
-/// Line and column in the Spec's source, from 1; 0 = unknown.
+/// Line and column in one of the Spec's sources, from 1; 0 = unknown.
 struct Mark {
   std::int32_t line = 0;
   std::int32_t column = 0;
+  std::int32_t source = 0;  ///< 0: the tube's own; k: Spec::bases[k - 1], by `extends`
 };
 
 /// One incoming edge of a node: `slot: node.signal`.
@@ -46,6 +47,8 @@ struct PolicySpec {
   core::Value retry, timeout_ms, resources, cache, where;
 };
 
+struct Spec;
+
 struct NodeSpec {
   std::string id;
   std::string type;  ///< "map", "gather", "return", "tube", operator name, builtin or "pkg.mod.obj"
@@ -53,10 +56,12 @@ struct NodeSpec {
   std::vector<Dependency> depends;
   std::vector<ParameterValue> params;
   bool enabled = true;
+  bool enabled_given = false;
   std::string enabled_input;  ///< name in `enabled: input.<name>`; empty otherwise
   std::optional<bool> stateful;
   std::string description;
   PolicySpec policy;
+  std::shared_ptr<const Spec> tube;  ///< type "tube": what its parameter `tube` names, once linked
   Mark mark, type_mark;
 };
 
@@ -65,8 +70,11 @@ enum class Scope : std::uint8_t { kTube, kProcess, kRunner, kNode };
 struct InputSpec {
   std::string id;
   std::string type;  ///< free text
+  bool type_given = false;
   Scope scope = Scope::kTube;
+  bool scope_given = false;
   bool required = true;
+  bool required_given = false;
   core::Value default_value;  ///< absent = no default
   std::string description;
   Mark mark;
@@ -75,11 +83,19 @@ struct InputSpec {
 struct AssetSpec {
   std::string id;
   std::string type;
+  bool type_given = false;
   Scope scope = Scope::kRunner;
+  bool scope_given = false;
   std::vector<ParameterValue> params;
   std::optional<Dependency> depends;
   std::string description;
   Mark mark;
+};
+
+/// Where a text came from: a file's path, or "<text>".
+struct SpecSource {
+  std::string file = "<text>";
+  std::shared_ptr<const std::string> text;  ///< for excerpts; null for a Spec built by API
 };
 
 struct Spec {
@@ -87,11 +103,13 @@ struct Spec {
   std::vector<InputSpec> inputs;  ///< in file order
   std::vector<AssetSpec> assets;
   std::vector<NodeSpec> nodes;
-  std::vector<std::string> extends;
+  std::vector<std::string> extends;  ///< as written; empty once linked
+  Mark extends_mark;
   core::Value report;  ///< plots for the report page (ours); absent unless written
 
   std::string file = "<text>";                ///< for messages, and the base of relative paths
   std::shared_ptr<const std::string> source;  ///< text, for excerpts; null for a Spec built by API
+  std::vector<SpecSource> bases;              ///< sources of what `extends` brought in
 };
 
 /// A Diagnostic at `mark` of `spec`, with its excerpt.

@@ -227,6 +227,7 @@ std::optional<Scope> SpecReader::read_scope(const YamlTree& tree, std::int32_t v
 }
 
 void SpecReader::read_enabled(const YamlTree& tree, std::int32_t value, NodeSpec& node) {
+  node.enabled_given = true;
   constexpr std::string_view kPrefix = "input.";
   if (tree.is_text(value) && !bool_of_text(tree[value].text)) {
     const std::string_view seen = tree[value].text;
@@ -396,17 +397,19 @@ void SpecReader::read_input(const YamlTree& tree, std::string_view id, Mark mark
   const std::string owner = fmt::format("input '{}'", id);
   if (tree[value].kind != Kind::kMap) {
     wrong_kind(tree, value, owner, "a map with the key 'type'");
+    input.type_given = true;  // reported already
     return;
   }
-  bool has_type = false;
   each_entry(tree, value, owner, [&](std::string_view name, Mark at, std::int32_t member) {
     if (name == "type") {
-      has_type = true;
+      input.type_given = true;
       input.type = read_text(tree, member, "type of " + owner, false);
     } else if (name == "scope") {
       constexpr std::array kScopes{Scope::kTube, Scope::kProcess};
+      input.scope_given = true;
       input.scope = read_scope(tree, member, owner, kScopes).value_or(Scope::kTube);
     } else if (name == "required") {
+      input.required_given = true;
       input.required = read_bool(tree, member, "required of " + owner).value_or(true);
     } else if (name == "default") {
       input.default_value = tree.to_value(member);
@@ -418,9 +421,6 @@ void SpecReader::read_input(const YamlTree& tree, std::string_view id, Mark mark
       unknown_key(name, at, owner, kInputKeys);
     }
   });
-  if (!has_type) {
-    problems_.add(mark, "PS0018", owner + " has no 'type'", "add 'type: any', or what it holds");
-  }
 }
 
 void SpecReader::read_asset(const YamlTree& tree, std::string_view id, Mark mark,
@@ -432,17 +432,16 @@ void SpecReader::read_asset(const YamlTree& tree, std::string_view id, Mark mark
   const std::string owner = fmt::format("asset '{}'", id);
   if (tree[value].kind != Kind::kMap) {
     wrong_kind(tree, value, owner, "a map with the keys 'type' and 'scope'");
+    asset.type_given = asset.scope_given = true;  // reported already
     return;
   }
-  bool has_type = false;
-  bool has_scope = false;
   each_entry(tree, value, owner, [&](std::string_view name, Mark at, std::int32_t member) {
     if (name == "type") {
-      has_type = true;
+      asset.type_given = true;
       asset.type = read_type(tree, member, {.kind = "asset", .id = id});
     } else if (name == "scope") {
       constexpr std::array kScopes{Scope::kRunner, Scope::kProcess, Scope::kNode};
-      has_scope = true;
+      asset.scope_given = true;
       asset.scope = read_scope(tree, member, owner, kScopes).value_or(Scope::kRunner);
     } else if (name == "params") {
       read_params(tree, member, owner, true, asset.params);
@@ -459,15 +458,6 @@ void SpecReader::read_asset(const YamlTree& tree, std::string_view id, Mark mark
       unknown_key(name, at, owner, kAssetKeys);
     }
   });
-  if (!has_type) {
-    problems_.add(mark, "PS0018", owner + " has no 'type'", "name a class or a function");
-  }
-  if (!has_scope) {
-    problems_.add(mark, "PS0018", owner + " has no 'scope'", "wanted runner, process or node");
-  } else if (asset.depends && asset.scope != Scope::kRunner) {
-    problems_.add(asset.depends->mark, "PS0023",
-                  owner + " has 'depends', which wants scope runner");
-  }
 }
 
 void SpecReader::read_header(const YamlTree& tree, std::string_view key, std::int32_t value) {
@@ -499,6 +489,7 @@ void SpecReader::read_extends(const YamlTree& tree, std::int32_t value) {
                tree.is_text(value) ? fmt::format("write [{}]", tree[value].text) : "");
     return;
   }
+  spec_.extends_mark = tree[value].mark;
   for (std::int32_t item = tree[value].first; item >= 0; item = tree[item].next) {
     spec_.extends.push_back(read_text(tree, item, "an entry of extends", false));
   }
@@ -586,12 +577,39 @@ void SpecReader::finish() {
   if (!spec_.extends.empty()) {
     return;  // a node may give only what it changes
   }
-  for (const NodeSpec& node : spec_.nodes) {
-    if (node.type.empty() && node.type_mark.line == 0) {
-      problems_.add(node.mark, "PS0018", fmt::format("node '{}' has no 'type'", node.id),
-                    "add 'type: pkg.mod.function', an operator's name, or map, gather, return");
+  for (MissingPart& part : missing_parts(spec_)) {
+    problems_.add(part.mark, part.id, std::move(part.message), std::move(part.help));
+  }
+}
+
+std::vector<MissingPart> missing_parts(const Spec& spec) {
+  std::vector<MissingPart> out;
+  for (const InputSpec& input : spec.inputs) {
+    if (!input.type_given) {
+      out.push_back({input.mark, "PS0018", fmt::format("input '{}' has no 'type'", input.id),
+                     "add 'type: any', or what it holds"});
     }
   }
+  for (const AssetSpec& asset : spec.assets) {
+    const std::string owner = fmt::format("asset '{}'", asset.id);
+    if (!asset.type_given) {
+      out.push_back({asset.mark, "PS0018", owner + " has no 'type'", "name a class or a function"});
+    }
+    if (!asset.scope_given) {
+      out.push_back(
+          {asset.mark, "PS0018", owner + " has no 'scope'", "wanted runner, process or node"});
+    } else if (asset.depends && asset.scope != Scope::kRunner) {
+      out.push_back(
+          {asset.depends->mark, "PS0023", owner + " has 'depends', which wants scope runner", {}});
+    }
+  }
+  for (const NodeSpec& node : spec.nodes) {
+    if (node.type.empty() && node.type_mark.line == 0) {
+      out.push_back({node.mark, "PS0018", fmt::format("node '{}' has no 'type'", node.id),
+                     "add 'type: pkg.mod.function', an operator's name, or map, gather, return"});
+    }
+  }
+  return out;
 }
 
 }  // namespace penstock::flow

@@ -93,6 +93,13 @@ class SpecReader {
   std::vector<std::string> seen_keys_;
 };
 
+/// What a Spec that extends nothing (any more) must have and has not.
+struct MissingPart {
+  Mark mark;
+  std::string id, message, help;
+};
+std::vector<MissingPart> missing_parts(const Spec& spec);
+
 /// True for what Python's str.isidentifier accepts; letters beyond ASCII are not told apart.
 bool is_identifier(std::string_view text);
 

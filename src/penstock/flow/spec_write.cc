@@ -88,7 +88,12 @@ Value node_value(const NodeSpec& node) {
   if (!node.depends.empty()) {
     out.always("depends", depends_value(node));
   }
-  if (!node.params.empty()) {
+  if (node.tube != nullptr) {
+    // What was linked, not its name: the text must mean the same elsewhere.
+    std::vector<ParameterValue> params = node.params;
+    std::ranges::find(params, "tube", &ParameterValue::name)->value = to_value(*node.tube);
+    out.always("params", params_value(params));
+  } else if (!node.params.empty()) {
     out.always("params", params_value(node.params));
   }
   if (!node.enabled_input.empty()) {

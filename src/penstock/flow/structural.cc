@@ -70,29 +70,67 @@ base::Result<std::vector<core::Value>> elements_of(const core::Value& value) {
                         .with_id("PS0404"));
 }
 
+namespace {
+
+/// The value of a return's edge: of a node in a map, the list over the elements.
+core::Value result_part(const Plan& plan, const Scheduler& scheduler, const Activation& activation,
+                        const InEdge& edge) {
+  if (!edge.collects) {
+    return scheduler.input(activation, edge);
+  }
+  const Region& region = plan.regions()[static_cast<std::size_t>(
+      plan.nodes()[static_cast<std::size_t>(edge.map)].child)];
+  // Open: another signal of the elements may still be on its way, this one is complete.
+  const Expansion::State state = activation.expansions[region.ordinal].state;
+  if (state != Expansion::State::kRan && state != Expansion::State::kOpen) {
+    return {};
+  }
+  std::vector<core::Value> list;
+  for (auto& [index, item] : scheduler.collect(activation, edge)) {
+    list.push_back(std::move(item));
+  }
+  return core::Value::list(std::move(list));
+}
+
+}  // namespace
+
+void open_tube(const Plan& plan, const Scheduler& scheduler, const Task& task) {
+  const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
+  const auto& activation = *static_cast<const Activation*>(task.activation);
+  const auto outputs = scheduler.outputs(task);
+  const auto edges = plan.input_edges(node);  // one per input; the last signal says "open"
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (i < edges.size()) {
+      outputs[i] = scheduler.input(activation, edges[i]);
+    }
+    if (outputs[i].is_absent()) {
+      outputs[i] = node.defaults[i];
+    }
+  }
+}
+
+void close_tube(const Plan& plan, const Scheduler& scheduler, const Task& task) {
+  const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
+  const auto& activation = *static_cast<const Activation*>(task.activation);
+  const auto outputs = scheduler.outputs(task);
+  if (node.form != DependsForm::kKeyword) {
+    outputs[0] = build_result(plan, scheduler, task);
+    return;
+  }
+  const auto edges = plan.input_edges(node);
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    outputs[i] = result_part(plan, scheduler, activation, edges[i]);
+  }
+}
+
 core::Value build_result(const Plan& plan, const Scheduler& scheduler, const Task& task) {
   const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
   const auto& activation = *static_cast<const Activation*>(task.activation);
   std::vector<core::Value> positional;
   std::vector<core::MapEntry> keyword;
-  const auto edges = plan.in_edges(node);
+  const auto edges = plan.input_edges(node);
   for (std::size_t i = 0; i < edges.size(); ++i) {
-    core::Value value;
-    if (!edges[i].collects) {
-      value = scheduler.input(activation, edges[i]);
-    } else {
-      const Region& region = plan.regions()[static_cast<std::size_t>(
-          plan.nodes()[static_cast<std::size_t>(edges[i].map)].child)];
-      // Open: another signal of the elements may still be on its way, this one is complete.
-      const Expansion::State state = activation.expansions[region.ordinal].state;
-      if (state == Expansion::State::kRan || state == Expansion::State::kOpen) {
-        std::vector<core::Value> list;
-        for (auto& [index, item] : scheduler.collect(activation, edges[i])) {
-          list.push_back(std::move(item));
-        }
-        value = core::Value::list(std::move(list));
-      }
-    }
+    core::Value value = result_part(plan, scheduler, activation, edges[i]);
     if (node.form == DependsForm::kScalar) {
       return value;
     }

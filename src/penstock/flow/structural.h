@@ -18,6 +18,10 @@ base::Result<std::vector<core::Value>> elements_of(const core::Value& value);
 /// The result a return gives for this epoch; absent when none of its edges has a value.
 core::Value build_result(const Plan& plan, const Scheduler& scheduler, const Task& task);
 
+/// Gives on what a nested tube's inputs are / what its result is, signal by signal.
+void open_tube(const Plan& plan, const Scheduler& scheduler, const Task& task);
+void close_tube(const Plan& plan, const Scheduler& scheduler, const Task& task);
+
 /// Holds what the gathers of one run have collected.
 class Gathers {
  public:
