@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
     from penstock._run import Run, run
     from penstock._runners import MultiProcessRunner, SynchronousRunner, ThreadedRunner
-    from penstock._tube import Tube
+    from penstock._tube import Tube, add_config_source
 
 __version__ = "0.1.0"
 
@@ -51,6 +51,7 @@ _core.set_no_event(NoEvent)
 # on first use only.
 _HOMES = {
     "Tube": "_tube",
+    "add_config_source": "_tube",
     "run": "_run",
     "Run": "_run",
     "SynchronousRunner": "_runners",

@@ -81,6 +81,12 @@ class Plan:
 
 def load_plan(source: str, is_path: bool, inputs: dict, name: str) -> Plan: ...
 
+def add_config_source(folder: str) -> None:
+    """Look for tubes by their noob_id in the files under a folder, first."""
+
+def find_tube(id: str) -> str:
+    """The path of the tube with this noob_id."""
+
 def check_runner(arg: str, /) -> None: ...
 
 class Runner:

@@ -32,9 +32,10 @@ class Tube:
 
         Parameters
         ----------
-        source : path, YAML text or dict
-            A path to a file, YAML text (anything with a newline or a colon), or a dict of the same
-            form with JSON-like values.
+        source : path, id, YAML text or dict
+            A path to a file, the ``noob_id`` of a tube in a config source
+            (:func:`penstock.add_config_source`), YAML text (anything with a newline or a colon), or
+            a dict of the same form with JSON-like values.
         inputs : dict, optional
             Values of the tube-scoped inputs, by name. Unknown names are ignored with
             :class:`penstock.ExtraInputWarning`.
@@ -62,6 +63,8 @@ class Tube:
         elif isinstance(source, os.PathLike) or not _is_text(source):
             text = os.fspath(source)
             is_path = True
+            if not text.endswith((".yaml", ".yml")) and not Path(text).exists():
+                text = _core.find_tube(text)
             _make_importable(Path(text).resolve().parent)
         else:
             text = source
@@ -120,3 +123,12 @@ def _warn_about_extra(given: dict, declared: set[str], what: str) -> None:
             ExtraInputWarning,
             stacklevel=3,
         )
+
+
+def add_config_source(folder: str | os.PathLike) -> None:
+    """Find tubes by ``noob_id`` in the ``*.yaml`` and ``*.yml`` files under ``folder``, before others.
+
+    For ``extends``, nested tubes and :meth:`Tube.load`. The user's own folder,
+    ``$XDG_CONFIG_HOME/penstock`` or ``~/.config/penstock``, is looked at last.
+    """
+    _core.add_config_source(os.path.abspath(folder))

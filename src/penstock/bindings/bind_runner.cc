@@ -19,6 +19,7 @@
 #include "penstock/flow/history.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/runner.h"
+#include "penstock/flow/spec_sources.h"
 #include "penstock/flow/spec_yaml.h"
 #include "penstock/report/html_report.h"
 #include "penstock/report/plot_check.h"
@@ -343,6 +344,15 @@ void bind_runner(nb::module_& m) {
 
   m.def("load_plan", &load_plan, nb::arg("source"), nb::arg("is_path"), nb::arg("inputs"),
         nb::arg("name"));
+
+  m.def(
+      "add_config_source",
+      [](const std::string& folder) { flow::SpecSources::instance().add(folder); },
+      nb::arg("folder"), "Look for tubes by their noob_id in the files under a folder, first.");
+  m.def(
+      "find_tube",
+      [](const std::string& id) { return value_or_throw(flow::SpecSources::instance().find(id)); },
+      nb::arg("id"), "The path of the tube with this noob_id.");
 
   m.def("check_runner", [](const std::string& name) { value_or_throw(check_runner(name)); });
 

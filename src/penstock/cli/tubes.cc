@@ -18,6 +18,8 @@
 #include "penstock/cli/python.h"
 #include "penstock/cli/python_source.h"
 #include "penstock/flow/packs.h"
+#include "penstock/flow/spec_link.h"
+#include "penstock/flow/spec_sources.h"
 #include "penstock/report/plot_check.h"
 
 namespace penstock::cli {
@@ -212,12 +214,29 @@ class CheckResolver final : public flow::Resolver {
 
 }  // namespace
 
+namespace {
+
+/// The file of a tube that is named by its noob_id; else `name`.
+std::string path_of(const std::string& name) {
+  std::error_code ignored;
+  if (name.ends_with(".yaml") || name.ends_with(".yml") || std::filesystem::exists(name, ignored)) {
+    return name;
+  }
+  return flow::SpecSources::instance().find(name).value_or(name);
+}
+
+}  // namespace
+
 flow::ParsedSpec load_tube(const std::string& name) {
   std::error_code ignored;
   if (name == kHelloName && !std::filesystem::exists(name, ignored)) {
     return flow::parse_spec_partly(hello_tube(), std::string(kHelloName));
   }
-  return flow::load_spec_partly(name);
+  flow::ParsedSpec parsed = flow::load_spec_partly(path_of(name));
+  if (parsed.diagnostics.empty() && flow::needs_link(parsed.spec)) {
+    parsed.diagnostics = flow::link_spec(parsed.spec);
+  }
+  return parsed;
 }
 
 std::expected<std::shared_ptr<const flow::Plan>, flow::Diagnostics> compile_tube(

@@ -144,6 +144,17 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "The format has this feature and this version of Penstock cannot run it yet. 'penstock check' "
      "reads it and 'penstock graph' draws it.",
      "", ""},
+    {"PS0115", "Tube not found",
+     "extends and nested tubes name a file (it ends in .yaml or .yml; relative to the file that "
+     "names "
+     "it) or the noob_id of a tube in a config source.",
+     "extends: [base.yml]", "extends: [base.yaml]"},
+    {"PS0116", "Two tubes with one noob_id",
+     "Two files under one config source have the same noob_id, so it names neither.", "", ""},
+    {"PS0117", "Tubes in a circle",
+     "A tube extends or contains itself, perhaps by way of others, or tubes are nested deeper than "
+     "32.",
+     "# a.yaml\nextends: [a.yaml]", "# a.yaml\nextends: [base.yaml]"},
 
     {"PS0201", "Unknown type",
      "type names no operator, builtin or Python object that can be found.", "type: table.raed",

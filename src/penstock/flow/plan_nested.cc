@@ -101,7 +101,7 @@ void PlanBuilder::collect_nested_inputs(TubeScope& scope) {
   drafts_[opening].signals.emplace_back("open");
   drafts_[opening].defaults.push_back(core::Value::null());
   for (const ParameterValue& param : node.params) {
-    if (param.name != "tube" && !std::ranges::contains(names, param.name)) {
+    if (param.name != "tube" && std::ranges::find(names, param.name) == names.end()) {
       const std::string nearest = core::nearest_name(param.name, names);
       report(param.mark, "PS0202",
              fmt::format("unknown parameter '{}' of node '{}'; its tube has the tube inputs: {}",
@@ -126,6 +126,7 @@ void PlanBuilder::wire_opening(Draft& draft) {
   }
   draft.edges.resize(inputs.size());
   std::vector<bool> bound(inputs.size(), false);
+  bool mistyped = false;  // an input that is not connected may be the one that was meant
   for (const Dependency& dependency : node.depends) {
     DraftEdge edge;
     if (!find_producer(draft, dependency, edge)) {
@@ -137,6 +138,7 @@ void PlanBuilder::wire_opening(Draft& draft) {
             ? static_cast<std::size_t>(dependency.position)
             : static_cast<std::size_t>(std::ranges::find(names, dependency.slot) - names.begin());
     if (slot >= slots.size()) {
+      mistyped = true;
       const std::string nearest = core::nearest_name(dependency.slot, names);
       report(
           dependency.position >= 0 ? dependency.mark : dependency.slot_mark,
@@ -162,7 +164,8 @@ void PlanBuilder::wire_opening(Draft& draft) {
     draft.edges[slots[slot]] = std::move(edge);
   }
   for (const std::size_t i : slots) {
-    if (!bound[i] && inputs[i].required && inputs[i].default_value.is_absent() && !draft.broken) {
+    if (!bound[i] && inputs[i].required && inputs[i].default_value.is_absent() && !draft.broken &&
+        !mistyped) {
       report(node.mark, "PS0112",
              fmt::format("node '{}': its tube needs the input '{}', which is not connected",
                          node.id, inputs[i].id),

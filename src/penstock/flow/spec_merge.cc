@@ -112,7 +112,7 @@ void merge(NodeSpec& to, NodeSpec&& from) {
     to.depends_form = from.depends_form;
     to.depends = std::move(from.depends);
   }
-  if (std::ranges::contains(from.params, "tube", &ParameterValue::name)) {
+  if (std::ranges::find(from.params, "tube", &ParameterValue::name) != from.params.end()) {
     to.tube = nullptr;  // another one than the base was linked with
   }
   merge_params(to.params, std::move(from.params));

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -50,6 +51,14 @@ std::string id_of_file(const fs::path& path) {
     }
   }
   return {};
+}
+
+/// `folder` for a message: without the name of the user's home.
+std::string shown(const std::string& folder) {
+  const char* const home = std::getenv("HOME");
+  return home != nullptr && *home != '\0' && folder.starts_with(std::string(home) + "/")
+             ? "~" + folder.substr(std::string_view(home).size())
+             : folder;
 }
 
 /// Files of tubes under `folder` with their ids, by path.
@@ -129,11 +138,13 @@ base::Result<std::string> SpecSources::find(std::string_view id) const {
       ids.push_back(other);
     }
   }
+  std::vector<std::string> looked_in;
+  std::ranges::transform(all, std::back_inserter(looked_in), shown);
   const std::string nearest = core::nearest_name(id, ids);
   return base::fail(
       base::Error(base::ErrorCode::kNotFound,
                   fmt::format("no tube has the noob_id '{}'; looked in: {}", id,
-                              all.empty() ? "no folder" : fmt::format("{}", fmt::join(all, ", "))))
+                              all.empty() ? "no folder" : fmt::format("{}", fmt::join(looked_in, ", "))))
           .with_id("PS0115")
           .with_help(nearest.empty() ? "name a file, or a folder with add_config_source()"
                                      : fmt::format("did you mean '{}'?", nearest)));

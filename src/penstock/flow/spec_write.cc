@@ -1,4 +1,5 @@
 // Spec -> YAML: keys in one order, defaults left out, every value as it reads back.
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -48,6 +48,9 @@ std::string_view kind_name(flow::NodeKind kind) {
       return "return";
     case flow::NodeKind::kInput:
       return "input";
+    case flow::NodeKind::kTube:
+    case flow::NodeKind::kTubeReturn:
+      return "tube";
     case flow::NodeKind::kOperator:
       break;
   }
