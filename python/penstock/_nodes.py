@@ -21,7 +21,7 @@ _functions: dict = {}
 
 def describe(type_name: str, params: dict):
     """None when ``type_name`` is no Python name, else what the extension needs to know (a tuple)."""
-    target = _find(type_name)
+    target = find(type_name)
     if target is None:
         return None
     if inspect.isclass(target):
@@ -41,7 +41,7 @@ def describe(type_name: str, params: dict):
     return _describe_function(target, type_name, params)
 
 
-def _find(type_name: str):
+def find(type_name: str):
     module_name, _, attribute = type_name.rpartition(".")
     if not module_name:
         return getattr(builtins, type_name, None)

@@ -4,6 +4,16 @@ They behave like the nodes of the same names in noob's testing module; a tube th
 ``noob.testing.X`` gets these when noob is not installed.
 """
 
+from penstock.testing.assets import (
+    LifecycleCounter,
+    counter,
+    counter_cm,
+    fast_forward,
+    increment,
+    jump,
+    rewind,
+    zip_iter,
+)
 from penstock.testing.functions import (
     concat,
     dictify,
@@ -33,6 +43,7 @@ from penstock.testing.stateful import Multiply, Now, StatefulMultiply, Volume, V
 
 __all__ = [
     "CountSource",
+    "LifecycleCounter",
     "Multiply",
     "Now",
     "StatefulMultiply",
@@ -40,22 +51,29 @@ __all__ = [
     "VolumeProcess",
     "concat",
     "count_source",
+    "counter",
+    "counter_cm",
     "cycle",
     "dictify",
     "divide",
     "error",
     "exclaim",
+    "fast_forward",
+    "increment",
     "input_party",
+    "jump",
     "letter_source",
     "multi_concat",
     "multi_words_source",
     "multiply",
     "passthrough",
     "repeat",
+    "rewind",
     "sporadic_word",
     "sporadic_word_noevent",
     "switch",
     "this_or_that",
     "word_counts",
     "word_source",
+    "zip_iter",
 ]

@@ -161,6 +161,10 @@ core::Value box(PyObject* object) {
   return core::Value::host(PyBox::make(object));
 }
 
+core::Value box_by_identity(PyObject* object) {
+  return core::Value::host(PyBox::make(object));
+}
+
 PyObject* unbox(const core::Value& value) {
   switch (value.kind()) {
     case core::Kind::kHost:

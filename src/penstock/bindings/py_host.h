@@ -35,6 +35,9 @@ void drop_deferred();
 /// native scalars, everything else flows by identity.
 core::Value box(PyObject* object);
 
+/// The same without exceptions: the object itself comes back from unbox().
+core::Value box_by_identity(PyObject* object);
+
 /// `value` as a Python object, a new reference: host objects by identity, others converted. Null
 /// with a Python error set on failure.
 PyObject* unbox(const core::Value& value);

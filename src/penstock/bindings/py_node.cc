@@ -7,6 +7,7 @@
 
 #include "penstock/bindings/py_host.h"
 #include "penstock/bindings/py_log.h"
+#include "penstock/bindings/py_ref.h"
 #include "penstock/bindings/py_value.h"
 #include "penstock/core/identity.h"
 
@@ -14,30 +15,6 @@ namespace penstock::bindings {
 namespace {
 
 PyObject* no_event = nullptr;
-
-/// An owned reference, dropped with the interpreter lock held.
-class Ref {
- public:
-  Ref() = default;
-  explicit Ref(PyObject* object) : object_(object) {}
-  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-  Ref& operator=(Ref&& other) noexcept {
-    std::swap(object_, other.object_);
-    return *this;
-  }
-  ~Ref() {
-    if (object_ != nullptr && Py_IsInitialized() != 0) {
-      const core::HostLock lock;
-      Py_DECREF(object_);
-    }
-  }
-  PyObject* get() const { return object_; }
-  PyObject* share() const { return Py_NewRef(object_); }
-  explicit operator bool() const { return object_ != nullptr; }
-
- private:
-  PyObject* object_ = nullptr;
-};
 
 /// penstock.NoEvent, or noob's marker (a str enum member with this very text).
 bool is_no_event(PyObject* object) {

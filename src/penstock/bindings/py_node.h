@@ -20,6 +20,8 @@ class PythonResolver final : public flow::Resolver {
  public:
   base::Result<std::unique_ptr<core::NodeType>> resolve(const flow::NodeSpec& node,
                                                         const core::Value& params) const override;
+  base::Result<std::unique_ptr<core::NodeType>> resolve_asset(
+      const flow::AssetSpec& asset, const core::Value& params) const override;
 };
 
 /// The sentinel a function returns for "no event" (penstock.NoEvent). Set once at import.

@@ -113,11 +113,7 @@ Value with_samples(const flow::NodeSpec& node, const core::OperatorSpec& spec,
 class CheckResolver final : public flow::Resolver {
  public:
   CheckResolver(const flow::Spec& spec, const CliHost* host) : host_(host), sources_(spec.file) {
-    for (const flow::NodeSpec& node : spec.nodes) {
-      for (const flow::Dependency& dependency : node.depends) {
-        signals_[dependency.node].insert(dependency.signal);
-      }
-    }
+    note_signals(spec);
   }
 
   base::Result<std::unique_ptr<core::NodeType>> resolve(const flow::NodeSpec& node,
@@ -147,6 +143,20 @@ class CheckResolver final : public flow::Resolver {
     return unknown(node);
   }
 
+  base::Result<std::unique_ptr<core::NodeType>> resolve_asset(
+      const flow::AssetSpec& asset, const Value& /*params*/) const override {
+    if (host_ != nullptr) {
+      return std::unique_ptr<core::NodeType>();
+    }
+    if (asset.type.contains('.')) {
+      if (const PythonSources::Found found = sources_.find(asset.type); found.missing) {
+        return base::fail(missing_name(asset.type, found));
+      }
+    }
+    ++num_unknown_;
+    return std::make_unique<CheckedType>(core::Signature());
+  }
+
   std::int64_t num_unknown() const { return num_unknown_; }
 
   std::vector<std::string> known_names() const override {
@@ -156,6 +166,22 @@ class CheckResolver final : public flow::Resolver {
   }
 
  private:
+  void note_signals(const flow::Spec& spec) {
+    for (const flow::NodeSpec& node : spec.nodes) {
+      for (const flow::Dependency& dependency : node.depends) {
+        signals_[dependency.node].insert(dependency.signal);
+      }
+      if (node.tube != nullptr) {
+        note_signals(*node.tube);
+      }
+    }
+    for (const flow::AssetSpec& asset : spec.assets) {
+      if (asset.depends) {
+        signals_[asset.depends->node].insert(asset.depends->signal);
+      }
+    }
+  }
+
   std::vector<std::string> used_signals(const flow::NodeSpec& node) const {
     const auto used = signals_.find(node.id);
     if (used == signals_.end()) {
@@ -174,17 +200,19 @@ class CheckResolver final : public flow::Resolver {
     return std::make_unique<CheckedType>(std::move(signature));
   }
 
+  static base::Error missing_name(const std::string& type, const PythonSources::Found& found) {
+    const std::size_t dot = type.rfind('.');
+    return base::Error(
+               base::ErrorCode::kNotFound,
+               fmt::format("module '{}' has no '{}'", type.substr(0, dot), type.substr(dot + 1)))
+        .with_id("PS0206")
+        .with_help(found.nearest.empty() ? "" : fmt::format("did you mean '{}'?", found.nearest));
+  }
+
   base::Result<std::unique_ptr<core::NodeType>> python_type(const flow::NodeSpec& node) const {
     PythonSources::Found found = sources_.find(node.type);
     if (found.missing) {
-      const std::size_t dot = node.type.rfind('.');
-      return base::fail(base::Error(base::ErrorCode::kNotFound,
-                                    fmt::format("module '{}' has no '{}'", node.type.substr(0, dot),
-                                                node.type.substr(dot + 1)))
-                            .with_id("PS0206")
-                            .with_help(found.nearest.empty()
-                                           ? ""
-                                           : fmt::format("did you mean '{}'?", found.nearest)));
+      return base::fail(missing_name(node.type, found));
     }
     if (!found.function) {
       return unknown(node);
@@ -209,7 +237,8 @@ class CheckResolver final : public flow::Resolver {
   const CliHost* host_;
   mutable PythonSources sources_;
   mutable std::int64_t num_unknown_ = 0;
-  std::map<std::string, std::set<std::string>> signals_;  ///< by node, as other nodes name them
+  std::map<std::string, std::set<std::string>>
+      signals_;  ///< by node id, as other nodes and assets name them
 };
 
 }  // namespace

@@ -92,6 +92,18 @@ class Operator {
   }
 };
 
+/// An object that nodes share: call() gives it, as its only output. Where its scope is one run, the
+/// object is in the state: start() makes it, stop() lets it go. Otherwise each call() makes one.
+class Asset : public Operator {
+ public:
+  virtual base::Status start(State* state) const = 0;
+  virtual base::Status stop(State* state) const = 0;
+  /// The state's object is `value` from now on; a deep copy of it when `copy`.
+  virtual base::Status replace(State* state, const Value& value, bool copy) const = 0;
+  /// Lets go of what a call() has made.
+  virtual base::Status release(const Value& value) const = 0;
+};
+
 /// An input of a node type.
 struct Slot {
   std::string name;

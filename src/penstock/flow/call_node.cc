@@ -54,6 +54,45 @@ base::Error describe_exception(std::exception_ptr thrown) {
   }
 }
 
+base::Status OwnAssets::make(std::vector<const core::Value*>& inputs) {
+  objects_.resize(assets_.size());
+  for (std::size_t i = 0; i < assets_.size(); ++i) {
+    core::Call call;
+    call.outputs = {&objects_[i], 1};
+    call.context = &context_;
+    base::Result<core::Step> step = core::Step::kDone;
+    try {
+      const core::HostLock lock;
+      step = assets_[i].op->call(call);
+    } catch (...) {
+      step = base::fail(describe_exception(std::current_exception()));
+    }
+    if (!step.has_value()) {
+      (void)release();
+      return base::fail(step.error());
+    }
+    inputs[static_cast<std::size_t>(assets_[i].input)] = &objects_[i];
+  }
+  return {};
+}
+
+base::Status OwnAssets::release() {
+  base::Status first;
+  for (std::size_t i = assets_.size(); i-- > 0;) {
+    if (objects_[i].is_absent()) {
+      continue;
+    }
+    const core::HostLock lock;
+    const base::Status status =
+        static_cast<const core::Asset&>(*assets_[i].op).release(objects_[i]);
+    if (first.has_value() && !status.has_value()) {
+      first = status;
+    }
+    objects_[i].reset();
+  }
+  return first;
+}
+
 void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out) {
   static thread_local CallScratch scratch;
   const Plan& plan = access.plan();
@@ -65,7 +104,9 @@ void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, C
                           .state = access.state(task.node),
                           .needs_host = node.needs_host,
                           .native = node.native,
-                          .may_see_host = plan.needs_host() || core::host_bridge() != nullptr};
+                          .may_see_host = plan.needs_host() || core::host_bridge() != nullptr,
+                          .is_local = node.is_local,
+                          .own_assets = node.own_assets};
   out.task = task;
   out.worker = worker;
   out.start_ns = base::fast_ns();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <exception>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct CallTarget {
   bool needs_host = false;
   bool native = true;
   bool may_see_host = false;  ///< an input may be a host object (the plan has host nodes)
+  bool is_local = false;      ///< PlanNode::is_local
+  std::span<const OwnAsset> own_assets;
 };
 
 /// Buffers of one calling thread, reused from call to call. Owner thread only.
@@ -38,11 +41,62 @@ base::Status convert_host_inputs(CallScratch& scratch, std::size_t num_inputs);
 /// Turns whatever foreign code threw into an Error.
 base::Error describe_exception(std::exception_ptr thrown);
 
+/// Assets of scope node for one call: made by make(), let go of by release() in reverse order.
+class OwnAssets {
+ public:
+  OwnAssets(std::span<const OwnAsset> assets, core::Context& context)
+      : assets_(assets), context_(context) {}
+  /// Puts the objects into `inputs`. On an error nothing is left behind.
+  base::Status make(std::vector<const core::Value*>& inputs);
+  /// The first error of those that let go.
+  base::Status release();
+
+ private:
+  std::span<const OwnAsset> assets_;
+  core::Context& context_;
+  std::vector<core::Value> objects_;
+};
+
+template <class Access>
+base::Result<core::Step> call_inputs(const Access& access, const CallTarget& target,
+                                     const Task& task, CallScratch& scratch, core::Call& call);
+
+/// call_node() of a node with assets of its own.
+template <class Access>
+base::Result<core::Step> call_with_assets(const Access& access, const CallTarget& target,
+                                          const Task& task, CallScratch& scratch) {
+  core::Call call;
+  const auto inputs = access.inputs(task, scratch.inputs);
+  if (inputs.data() != scratch.inputs.data()) {
+    scratch.inputs.assign(inputs.begin(), inputs.end());
+  }
+  scratch.context.node = task.node;
+  scratch.context.node_id = &access.node_id(task.node);
+  OwnAssets assets(target.own_assets, scratch.context);
+  PENSTOCK_RETURN_IF_ERROR(assets.make(scratch.inputs));
+  call.inputs = {scratch.inputs.data(), inputs.size()};
+  auto step = call_inputs(access, target, task, scratch, call);
+  const base::Status released = assets.release();
+  if (step.has_value() && !released.has_value()) {
+    return base::fail(released.error());
+  }
+  return step;
+}
+
 template <class Access>
 base::Result<core::Step> call_node(const Access& access, const CallTarget& target, const Task& task,
                                    CallScratch& scratch) {
+  if (!target.own_assets.empty()) [[unlikely]] {
+    return call_with_assets(access, target, task, scratch);
+  }
   core::Call call;
   call.inputs = access.inputs(task, scratch.inputs);
+  return call_inputs(access, target, task, scratch, call);
+}
+
+template <class Access>
+base::Result<core::Step> call_inputs(const Access& access, const CallTarget& target,
+                                     const Task& task, CallScratch& scratch, core::Call& call) {
   if (target.native && target.may_see_host) {
     if (call.inputs.data() != scratch.inputs.data()) {
       scratch.inputs.assign(call.inputs.begin(), call.inputs.end());

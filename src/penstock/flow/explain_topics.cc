@@ -141,8 +141,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "depends has more references without a slot than the type takes.",
      "type: operator.neg\ndepends: [a.value, b.value]", "type: operator.neg\ndepends: a.value"},
     {"PS0114", "Not supported by this version",
-     "The format has this feature and this version of Penstock cannot run it yet. 'penstock check' "
-     "reads it and 'penstock graph' draws it.",
+     "The format has this feature and this version of Penstock cannot run it yet: coroutines as "
+     "nodes.",
      "", ""},
     {"PS0115", "Tube not found",
      "extends and nested tubes name a file (it ends in .yaml or .yml; relative to the file that "
@@ -155,6 +155,16 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "A tube extends or contains itself, perhaps by way of others, or tubes are nested deeper than "
      "32.",
      "# a.yaml\nextends: [a.yaml]", "# a.yaml\nextends: [base.yaml]"},
+    {"PS0118", "Unknown asset", "depends names an asset that the tube does not have.",
+     "depends: [book: assets.bok]", "depends: [book: assets.book]"},
+    {"PS0119", "Asset of scope node outside a call",
+     "An asset of scope node is made for each call of a node; map, gather, return and nested tubes "
+     "call nothing.",
+     "scope: node", "scope: process"},
+    {"PS0120", "Asset used beside its update",
+     "The node that updates an asset must be the last to use it in an epoch; what runs beside or "
+     "behind it takes the object from its signal.",
+     "depends: [book: assets.book]", "depends: [book: update.book]"},
 
     {"PS0201", "Unknown type",
      "type names no operator, builtin or Python object that can be found.", "type: table.raed",

@@ -27,6 +27,12 @@ class Resolver {
   /// Null when the type is not this resolver's kind; an error when it is and cannot be had.
   virtual base::Result<std::unique_ptr<core::NodeType>> resolve(
       const NodeSpec& node, const core::Value& params) const = 0;
+  /// The same for an asset; `params` is a map, or a list of positional ones. The type's operator is
+  /// a core::Asset without inputs and with one signal.
+  virtual base::Result<std::unique_ptr<core::NodeType>> resolve_asset(
+      const AssetSpec& /*asset*/, const core::Value& /*params*/) const {
+    return std::unique_ptr<core::NodeType>();
+  }
   /// Names this resolver knows, for "did you mean".
   virtual std::vector<std::string> known_names() const { return {}; }
 };
@@ -51,6 +57,8 @@ enum class NodeKind : std::uint8_t {
   kInput,
   kTube,        ///< opens a nested tube: gives on its inputs
   kTubeReturn,  ///< gives the nested tube's result to the tube around it
+  kAsset,       ///< an operator that gives an object nodes share
+  kAssetEnd,    ///< all who use a runner-scoped asset are done with it in this epoch
 };
 
 /// When a gather emits (tube.md, "gather").
@@ -86,6 +94,12 @@ struct Rows {
   }
 };
 
+/// An asset of scope node, as one node that depends on it has it.
+struct OwnAsset {
+  std::int32_t input = 0;                    ///< among Plan::input_edges()
+  std::shared_ptr<const core::Operator> op;  ///< a core::Asset
+};
+
 struct PlanNode {
   std::string id;
   std::string type;  ///< as written
@@ -103,9 +117,14 @@ struct PlanNode {
   bool native = true;
   bool flatten = false;  ///< gather
   GatherMode gather_mode = GatherMode::kClose;
-  std::int64_t gather_n = 0;                 ///< gather by count with a fixed n
-  DependsForm form = DependsForm::kNone;     ///< return, kTubeReturn
-  std::vector<core::Value> defaults;         ///< kTube: what a signal is without its edge
+  std::int64_t gather_n = 0;              ///< gather by count with a fixed n
+  DependsForm form = DependsForm::kNone;  ///< return, kTubeReturn
+  std::vector<core::Value> defaults;      ///< kTube: what a signal is without its edge
+  bool is_local = false;  ///< runs on the runner's own thread: what it uses cannot be elsewhere
+  Scope asset_scope = Scope::kRunner;        ///< kAsset
+  std::int32_t asset = kNone;                ///< kAssetEnd: its kAsset
+  bool copies = false;                       ///< kAssetEnd: others see the value it is updated with
+  std::vector<OwnAsset> own_assets;          ///< of scope node: made for each call
   std::vector<core::Binding> bindings;       ///< per in-edge
   std::shared_ptr<const core::Operator> op;  ///< kOperator only
   Mark mark;

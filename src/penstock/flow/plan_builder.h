@@ -25,8 +25,18 @@ struct DraftEdge {
   std::int32_t signal = 0;  ///< ordinal among the producer's signals
   core::Binding binding;
   bool required = true;
-  bool hidden = false;  ///< waited for, not passed on; after all others
+  bool hidden = false;                              ///< waited for, not passed on; after all others
+  std::shared_ptr<const core::NodeType> own_asset;  ///< an asset of scope node; no producer then
+  std::shared_ptr<const core::Operator> own_op;     ///< of own_asset
   Mark mark;
+};
+
+/// An asset while its tube is compiled.
+struct TubeAsset {
+  const AssetSpec* spec = nullptr;
+  std::shared_ptr<const core::NodeType> type;
+  std::int32_t draft = kNone;  ///< kAsset; kNone with scope node
+  std::int32_t end = kNone;    ///< kAssetEnd; of scope runner
 };
 
 /// A tube while it is compiled: the outermost one, or one nested in it.
@@ -40,14 +50,18 @@ struct TubeScope {
   IdIndex index;  ///< node id -> draft
   std::unordered_map<std::string_view, std::int32_t> input_index;
   std::vector<core::Value> tube_values;  ///< by input; absent for process-scoped ones
+  std::vector<TubeAsset> assets;         ///< as in its Spec
   NodeSpec no_return;                    ///< stands for a return that it does not have
 };
 
 /// A node before layout.
 struct Draft {
-  const NodeSpec* spec = nullptr;  ///< null for the input node
-  TubeScope* scope = nullptr;      ///< where its names are looked up
-  TubeScope* nested = nullptr;     ///< kTube, kTubeReturn: the tube it opens or closes
+  const NodeSpec* spec = nullptr;         ///< null for the input node
+  TubeScope* scope = nullptr;             ///< where its names are looked up
+  TubeScope* nested = nullptr;            ///< kTube, kTubeReturn: the tube it opens or closes
+  const AssetSpec* asset_spec = nullptr;  ///< kAsset, kAssetEnd
+  std::int32_t asset = kNone;             ///< kAssetEnd: its kAsset
+  bool is_local = false, copies = false;
   NodeKind kind = NodeKind::kOperator;
   std::shared_ptr<const core::NodeType> type;
   std::vector<std::string> signals;
@@ -88,6 +102,7 @@ class PlanBuilder {
   void resolve_gather(Draft& draft);
   /// Absent when a parameter refers to an input that is not there (reported).
   core::Value resolve_params(const NodeSpec& node);
+  core::Value resolve_params(const std::string& owner, std::span<const ParameterValue> params);
   std::string nearest_input(std::string_view name) const;
   std::vector<std::string> input_names() const;
   const core::Value* tube_value(std::string_view name) const;
@@ -99,6 +114,17 @@ class PlanBuilder {
   void collect_nested_inputs(TubeScope& scope);
   void wire_opening(Draft& draft);
   void hold_back(Draft& draft);
+
+  // plan_assets.cc
+  void collect_assets(TubeScope& scope);
+  core::Value asset_params(const AssetSpec& asset);
+  std::shared_ptr<const core::NodeType> find_asset_type(const AssetSpec& asset);
+  bool find_asset(const Draft& draft, const Dependency& dependency, DraftEdge& edge);
+  void wire_assets();
+  void wire_asset_end(const TubeAsset& asset, std::span<const std::int32_t> users);
+  void check_asset_order(const TubeAsset& asset, std::span<const std::int32_t> users);
+  void order_asset_users();
+  std::vector<std::int32_t> users_of(std::int32_t asset) const;
 
   // plan_wiring.cc
   void wire_edges();

@@ -102,9 +102,11 @@ std::expected<std::shared_ptr<const Plan>, Diagnostics> PlanBuilder::build() {
     open_nested(*scopes_[i]);
   }
   wire_edges();
+  wire_assets();
   order_nodes();
   if (diagnostics_.empty()) {
     place_in_regions();
+    order_asset_users();
   }
   if (diagnostics_.empty()) {
     bind_operators();
@@ -132,6 +134,11 @@ std::string PlanBuilder::full_id(const Draft& draft) const {
   }
   if (draft.kind == NodeKind::kTubeReturn) {
     return draft.nested->id;
+  }
+  if (draft.asset_spec != nullptr) {
+    const std::string around = draft.scope->id.empty() ? "" : draft.scope->id + ".";
+    return fmt::format("{}assets.{}{}", around, draft.asset_spec->id,
+                       draft.kind == NodeKind::kAssetEnd ? ".end" : "");
   }
   return draft.scope->id.empty() ? draft.spec->id : draft.scope->id + "." + draft.spec->id;
 }
@@ -191,10 +198,7 @@ void PlanBuilder::collect_nodes(TubeScope& scope) {
     drafts_.push_back(Draft{.spec = &node, .scope = &scope});
     resolve_type(drafts_.back());
   }
-  for (const AssetSpec& asset : scope.spec->assets) {
-    report(asset.mark, "PS0114",
-           fmt::format("assets are not supported by this version: asset '{}'", asset.id));
-  }
+  collect_assets(scope);
 }
 
 std::string PlanBuilder::nearest_input(std::string_view name) const {
@@ -203,10 +207,15 @@ std::string PlanBuilder::nearest_input(std::string_view name) const {
 }
 
 core::Value PlanBuilder::resolve_params(const NodeSpec& node) {
+  return resolve_params(fmt::format("node '{}'", node.id), node.params);
+}
+
+core::Value PlanBuilder::resolve_params(const std::string& owner,
+                                        std::span<const ParameterValue> params) {
   bool broken = false;
   std::vector<core::MapEntry> entries;
-  entries.reserve(node.params.size());
-  for (const ParameterValue& param : node.params) {
+  entries.reserve(params.size());
+  for (const ParameterValue& param : params) {
     core::Value value = param.value;
     if (value.is(core::Kind::kText) && value.as_text().starts_with(kInputPrefix)) {
       const std::string name = value.as_text().substr(kInputPrefix.size());
@@ -214,12 +223,11 @@ core::Value PlanBuilder::resolve_params(const NodeSpec& node) {
       if (given == nullptr) {
         const bool is_process = scope_->input_index.contains(name);
         report(param.mark, is_process ? "PS0302" : "PS0108",
-               is_process
-                   ? fmt::format("parameter '{}' of node '{}' refers to the process input '{}'; "
-                                 "parameters take tube inputs only",
-                                 param.name, node.id, name)
-                   : fmt::format("parameter '{}' of node '{}' refers to an unknown input '{}'",
-                                 param.name, node.id, name),
+               is_process ? fmt::format("parameter '{}' of {} refers to the process input '{}'; "
+                                        "parameters take tube inputs only",
+                                        param.name, owner, name)
+                          : fmt::format("parameter '{}' of {} refers to an unknown input '{}'",
+                                        param.name, owner, name),
                is_process ? fmt::format("wire it: depends: - {}: input.{}", param.name, name)
                           : nearest_input(name));
         broken = true;

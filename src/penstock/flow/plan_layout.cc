@@ -62,7 +62,15 @@ void PlanBuilder::lay_out() {
     if (region.num_nodes++ == 0) {
       region.first_node = static_cast<std::int32_t>(i);
     }
-    if (draft.spec != nullptr) {
+    if (draft.asset_spec != nullptr) {
+      node.id = full_id(draft);
+      node.type = draft.asset_spec->type;
+      node.asset_scope = draft.asset_spec->scope;
+      node.copies = draft.copies;
+      if (draft.asset != kNone) {
+        node.asset = new_index[static_cast<std::size_t>(draft.asset)];
+      }
+    } else if (draft.spec != nullptr) {
       node.id = full_id(draft);
       node.type = draft.kind == NodeKind::kTubeReturn ? "tube" : draft.spec->type;
       node.form = draft.spec->depends_form;
@@ -84,6 +92,7 @@ void PlanBuilder::lay_out() {
     node.gather_mode = draft.gather_mode;
     node.gather_n = draft.gather_n;
     node.op = draft.op;
+    node.is_local = draft.is_local;
     node.defaults = std::move(draft.defaults);
     plan.has_source_ |= draft.source && draft.enabled;
     plan.needs_host_ |= draft.needs_host && draft.enabled;
@@ -159,6 +168,9 @@ void PlanBuilder::lay_out_edges(std::span<const std::int32_t> order,
       }
       plan.in_edges_.push_back(in);
       node.num_hidden += edge.hidden ? 1 : 0;
+      if (edge.own_op != nullptr) {
+        node.own_assets.push_back({static_cast<std::int32_t>(node.bindings.size()), edge.own_op});
+      }
       node.bindings.push_back(std::move(edge.binding));
     }
   }
@@ -197,6 +209,9 @@ void PlanBuilder::hash_nodes() {
     append_int(bytes, (draft.enabled ? 1 : 0) | (draft.stateful ? 2 : 0) | (draft.flatten ? 4 : 0));
     append_int(bytes, static_cast<std::int64_t>(draft.gather_mode));
     append_int(bytes, draft.gather_n);
+    if (draft.asset_spec != nullptr) {
+      append_int(bytes, static_cast<std::int64_t>(draft.asset_spec->scope));
+    }
     if (draft.kind == NodeKind::kInput || draft.kind == NodeKind::kTube) {
       for (const std::string& name : draft.signals) {
         append_text(bytes, name);
@@ -213,6 +228,7 @@ void PlanBuilder::hash_nodes() {
       append_text(bytes, edge.binding.name);
       append_int(bytes, edge.signal);
       append_int(bytes, edge.hidden ? 1 : 0);
+      append_text(bytes, edge.own_asset != nullptr ? edge.own_asset->identity() : std::string());
       if (edge.producer != kNone) {
         append_digest(bytes, drafts_[static_cast<std::size_t>(edge.producer)].digest);
       }

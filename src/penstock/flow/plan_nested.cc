@@ -186,7 +186,7 @@ void PlanBuilder::hold_back(Draft& draft) {
   edge.producer = draft.scope->input;
   edge.signal = static_cast<std::int32_t>(opening.signals.size()) - 1;
   edge.hidden = true;
-  edge.mark = draft.spec->mark;
+  edge.mark = draft.spec != nullptr ? draft.spec->mark : draft.asset_spec->mark;
   draft.edges.push_back(std::move(edge));
 }
 

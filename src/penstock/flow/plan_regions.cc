@@ -40,7 +40,8 @@ void PlanBuilder::place_in_regions() {
     scope_ = draft.scope;
     if (draft.kind == NodeKind::kInput || draft.kind == NodeKind::kReturn) {
       draft.region = 0;
-    } else if (draft.kind == NodeKind::kTubeReturn) {
+    } else if (draft.kind == NodeKind::kTubeReturn || draft.kind == NodeKind::kAsset ||
+               draft.kind == NodeKind::kAssetEnd) {
       draft.region = base_region(draft);
     } else if (draft.kind == NodeKind::kGather) {
       place_gather(index);

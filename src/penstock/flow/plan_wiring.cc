@@ -26,10 +26,7 @@ bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency
   const std::string& consumer = draft.spec->id;
   edge.mark = dependency.mark;
   if (dependency.node == "assets") {
-    report(dependency.mark, "PS0114",
-           fmt::format("assets are not supported by this version: 'assets.{}' in depends of '{}'",
-                       dependency.signal, consumer));
-    return false;
+    return find_asset(draft, dependency, edge);
   }
   if (dependency.node == "input") {
     const auto found = draft.scope->input_index.find(dependency.signal);
@@ -88,14 +85,16 @@ void PlanBuilder::wire_edges() {
       continue;
     }
     scope_ = draft.scope;
-    if (draft.kind == NodeKind::kOperator) {
+    if (draft.kind == NodeKind::kAsset || draft.kind == NodeKind::kAssetEnd) {
+      // wire_assets() does it, when all who use them are known.
+    } else if (draft.kind == NodeKind::kOperator) {
       wire_operator(draft);
     } else if (draft.kind == NodeKind::kTube) {
       wire_opening(draft);
     } else {
       wire_structural(draft);
     }
-    if (draft.scope->depth > 0) {
+    if (draft.scope->depth > 0 && draft.asset_spec == nullptr) {
       hold_back(draft);
     }
     if (draft.kind == NodeKind::kReturn && ++returns == 2) {
@@ -353,16 +352,24 @@ void PlanBuilder::report_cycle(std::span<const std::int32_t> waiting) {
 void PlanBuilder::bind_operators() {
   std::vector<core::Binding> bindings;
   for (Draft& draft : drafts_) {
-    if (draft.kind != NodeKind::kOperator) {
+    if (draft.kind != NodeKind::kOperator && draft.kind != NodeKind::kAsset) {
       continue;
     }
     bindings.clear();
-    for (const DraftEdge& edge : draft.edges) {
+    scope_ = draft.scope;
+    for (DraftEdge& edge : draft.edges) {
       if (!edge.hidden) {
         bindings.push_back(edge.binding);
       }
+      if (edge.own_asset != nullptr) {
+        auto own = edge.own_asset->bind({});
+        if (!own.has_value()) {
+          report(edge.mark, own.error(), "PS0208");
+          continue;
+        }
+        edge.own_op = std::move(*own);
+      }
     }
-    scope_ = draft.scope;
     auto op = draft.type->bind(bindings);
     if (!op.has_value()) {
       report(draft.spec->type_mark, op.error(), "PS0208");

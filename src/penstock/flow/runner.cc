@@ -63,7 +63,11 @@ base::Status Runner::Impl::init() {
     return {};
   }
   PENSTOCK_RETURN_IF_ERROR(state_.make_states());
-  PENSTOCK_RETURN_IF_ERROR(executor_->start(state_));
+  PENSTOCK_RETURN_IF_ERROR(assets_.start(*plan, state_));
+  if (auto status = executor_->start(state_); !status.has_value()) {
+    (void)assets_.stop();
+    return status;
+  }
   started_ = true;
   status_ = "ok";
   run_start_ns_ = last_tick_ns_ = base::fast_ns();
@@ -84,6 +88,12 @@ void Runner::Impl::deinit() {
   }
   drop_open_epochs();
   executor_->stop();
+  if (const base::Status status = assets_.stop(); !status.has_value()) {
+    status_ = "failed";
+    for (const auto& observer : options_.observers) {
+      observer->on_error(status.error());
+    }
+  }
   (void)tick(base::fast_ns());
   count_instances();
   const RunSummary end = summary();
@@ -143,6 +153,9 @@ base::Result<EpochResult> Runner::Impl::close(Activation* root) {
   EpochResult out{.epoch = root->epoch,
                   .value = take_result(root->epoch),
                   .exhausted = state_.scheduler.is_finished()};
+  if (auto status = assets_.release(out.epoch); !status.has_value()) {
+    errors_.try_emplace(out.epoch, status.error());
+  }
   state_.scheduler.recycle(root);
   ++metrics.epochs_finished;
   if (errors_.empty()) [[likely]] {
@@ -203,6 +216,7 @@ void Runner::Impl::drop_open_epochs() {
     }
     errors_.erase((*root)->epoch);
     take_result((*root)->epoch);
+    (void)assets_.release((*root)->epoch);
     state_.scheduler.recycle(*root);
     ++metrics.epochs_finished;
   }

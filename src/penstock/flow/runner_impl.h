@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/flow/asset_keeper.h"
 #include "penstock/flow/executor.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/observer.h"
@@ -65,6 +66,9 @@ class Runner::Impl {
   base::Error no_progress() const;
   void record(const Completion& completion, NodeStatus status);
   base::Status run_any(const Task& task, bool is_inline);
+  bool target_is_asset(const Task& task) const {
+    return plan->nodes()[static_cast<std::size_t>(task.node)].kind == NodeKind::kAsset;
+  }
 
   // runner_fast.cc
   class FastCaller;
@@ -79,6 +83,7 @@ class Runner::Impl {
   std::unique_ptr<Executor> executor_;
   RunnerOptions options_;
   RunState state_;
+  AssetKeeper assets_;
   CallScratch scratch_;
   std::uint32_t detail_ = 0;         ///< union of the observers' Observer::Detail
   bool large_;                       ///< too many nodes to keep counts per call

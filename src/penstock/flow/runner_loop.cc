@@ -67,10 +67,11 @@ base::Status Runner::Impl::run_any(const Task& task, bool is_inline) {
     state_.scheduler.complete_absent(task);
     return {};
   }
-  if (state_.target(task.node).op == nullptr) {
+  const CallTarget& target = state_.target(task.node);
+  if (target.op == nullptr) {
     return run_structural(task);
   }
-  if (is_inline) {
+  if (is_inline || target.is_local) {
     return run_inline(task);
   }
   batch_.push_back(task);
@@ -84,7 +85,8 @@ base::Status Runner::Impl::run_inline(const Task& task) {
                      counts.duration.count() < kCallsPerSample;
   const std::int64_t start_ns = timed ? base::fast_ns() : 0;
   auto step = call_node(state_, state_.target(task.node), task, scratch_);
-  if (!timed && step.has_value() && *step == core::Step::kDone) [[likely]] {
+  if (!timed && !target_is_asset(task) && step.has_value() && *step == core::Step::kDone)
+      [[likely]] {
     const auto outputs = state_.scheduler.outputs(task);
     ++counts.runs;
     if (outputs.size() == 1 && outputs[0].is_absent()) {
@@ -119,6 +121,15 @@ base::Status Runner::Impl::run_structural(const Task& task) {
       results_.emplace_back(static_cast<Activation*>(task.activation)->epoch, std::move(result));
     }
     scheduler.complete(task);
+    return {};
+  }
+  if (node.kind == NodeKind::kAssetEnd) {
+    if (auto status = assets_.end_use(*plan, state_, task); !status.has_value()) {
+      ++counts.failed;
+      fail_node(task, status.error());
+    } else {
+      scheduler.complete(task);
+    }
     return {};
   }
   if (node.kind == NodeKind::kTube || node.kind == NodeKind::kTubeReturn) {
@@ -227,6 +238,11 @@ base::Status Runner::Impl::finish(Completion& completion) {
     --counts.runs;  // it did not run: it said that it has ended
     record(completion, NodeStatus::kExhausted);
     scheduler.complete_exhausted(task);
+    return {};
+  }
+  if (target_is_asset(task)) {
+    assets_.keep(*plan, scheduler, task);
+    scheduler.complete(task);
     return {};
   }
   const bool emitted = std::ranges::any_of(

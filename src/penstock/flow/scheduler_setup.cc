@@ -1,5 +1,6 @@
 // Scheduler: what is computed once per plan, and the read-only questions.
 #include <algorithm>
+#include <utility>
 
 #include "penstock/flow/scheduler.h"
 
@@ -57,6 +58,12 @@ void Scheduler::build_stateful() {
     std::ranges::reverse(entry.slots);
     hot_[i].turn = static_cast<std::int32_t>(stateful_.size());
     stateful_.push_back(std::move(entry));
+  }
+  // An asset waits for its turn, and who ends its use passes the turn on.
+  for (std::size_t i = 0; i < plan_.nodes().size(); ++i) {
+    if (const std::int32_t asset = plan_.nodes()[i].asset; asset != kNone) {
+      hot_[i].turn = std::exchange(hot_[static_cast<std::size_t>(asset)].turn, kNone);
+    }
   }
 }
 
@@ -131,9 +138,10 @@ void Scheduler::build_fast() {
   for (std::int32_t i = 0; i < root.num_nodes; ++i) {
     const PlanNode& node = plan_.nodes()[static_cast<std::size_t>(i)];
     const HotNode& hot = hot_[static_cast<std::size_t>(i)];
-    bool eligible = node.kind == NodeKind::kOperator && node.num_signals == 1 && node.native &&
-                    !node.needs_host && !node.stateful && !node.source && !hot.has_remote &&
-                    !hot.is_collected && node.num_edges <= 64 && node.num_hidden == 0;
+    bool eligible = node.kind == NodeKind::kOperator && !node.is_local && node.own_assets.empty() &&
+                    node.num_signals == 1 && node.native && !node.needs_host && !node.stateful &&
+                    !node.source && !hot.has_remote && !hot.is_collected && node.num_edges <= 64 &&
+                    node.num_hidden == 0;
     for (const InEdge& edge : plan_.in_edges(node)) {
       eligible &= edge.signal != kNone && !edge.collects;
     }
@@ -226,6 +234,17 @@ void Scheduler::build_straight() {
 
 void Scheduler::update_finished() {
   const std::size_t count = plan_.nodes().size();
+  // What is there in every epoch says nothing about whether anything is left to do.
+  std::vector<bool> given(count, false);
+  for (std::size_t i = 0; i < count; ++i) {
+    const PlanNode& node = plan_.nodes()[i];
+    const auto is_given = [&](const InEdge& edge) {
+      return edge.signal == kNone || given[static_cast<std::size_t>(plan_.producer(edge.signal))];
+    };
+    given[i] =
+        node.kind == NodeKind::kInput || node.kind == NodeKind::kAsset ||
+        (node.kind == NodeKind::kTube && std::ranges::all_of(plan_.in_edges(node), is_given));
+  }
   std::vector<bool> dead(count, false);
   // Nodes are ordered by region, so a gather may come before its producers: repeat until stable
   // (at most the depth of the maps).
@@ -246,7 +265,7 @@ void Scheduler::update_finished() {
         const bool from_dead = dead[static_cast<std::size_t>(producer)];
         is_dead |= from_dead && edge.required;
         any_dead |= from_dead;
-        any_alive |= !from_dead && producer != Plan::kInputNode;
+        any_alive |= !from_dead && !given[static_cast<std::size_t>(producer)];
       }
       is_dead |= any_dead && !any_alive;
       if (is_dead) {
@@ -272,7 +291,9 @@ void Scheduler::update_finished() {
   }
   bool any = false, all_dead = true;
   for (std::size_t i = 1; i < count; ++i) {
-    if (plan_.nodes()[i].enabled && !consumed[i]) {
+    const NodeKind kind = plan_.nodes()[i].kind;
+    if (plan_.nodes()[i].enabled && !consumed[i] && kind != NodeKind::kAsset &&
+        kind != NodeKind::kAssetEnd) {
       any = true;
       all_dead &= dead[i];
     }

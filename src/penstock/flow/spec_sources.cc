@@ -142,9 +142,10 @@ base::Result<std::string> SpecSources::find(std::string_view id) const {
   std::ranges::transform(all, std::back_inserter(looked_in), shown);
   const std::string nearest = core::nearest_name(id, ids);
   return base::fail(
-      base::Error(base::ErrorCode::kNotFound,
-                  fmt::format("no tube has the noob_id '{}'; looked in: {}", id,
-                              all.empty() ? "no folder" : fmt::format("{}", fmt::join(looked_in, ", "))))
+      base::Error(
+          base::ErrorCode::kNotFound,
+          fmt::format("no tube has the noob_id '{}'; looked in: {}", id,
+                      all.empty() ? "no folder" : fmt::format("{}", fmt::join(looked_in, ", "))))
           .with_id("PS0115")
           .with_help(nearest.empty() ? "name a file, or a folder with add_config_source()"
                                      : fmt::format("did you mean '{}'?", nearest)));

@@ -51,6 +51,9 @@ std::string_view kind_name(flow::NodeKind kind) {
     case flow::NodeKind::kTube:
     case flow::NodeKind::kTubeReturn:
       return "tube";
+    case flow::NodeKind::kAsset:
+    case flow::NodeKind::kAssetEnd:
+      return "asset";
     case flow::NodeKind::kOperator:
       break;
   }
