@@ -45,7 +45,7 @@ def _find(type_name: str):
     module_name, _, attribute = type_name.rpartition(".")
     if not module_name:
         return getattr(builtins, type_name, None)
-    module = sys.modules.get(module_name)
+    module = _opened(module_name) or sys.modules.get(module_name)
     if module is None:
         module = _import(module_name, type_name)
     try:
@@ -55,6 +55,12 @@ def _find(type_name: str):
         raise NotFoundError(
             f"module '{module_name}' has no '{attribute}'", id="PS0206", help=help
         ) from None
+
+
+def _opened(module_name: str):
+    """The file of plain functions that is being loaded, if it goes by this name."""
+    files = sys.modules.get("penstock._pipeline_file")
+    return files.find(module_name) if files is not None else None
 
 
 def _import(module_name: str, type_name: str):

@@ -33,8 +33,8 @@ class Tube:
         Parameters
         ----------
         source : path, YAML text or dict
-            A path to a file, YAML text (anything with a newline or a colon), or a dict of the same
-            form with JSON-like values.
+            A path to a tube file or to a Python file of plain functions (``.py``), YAML text (anything
+            with a newline or a colon), or a dict of the same form with JSON-like values.
         inputs : dict, optional
             Values of the tube-scoped inputs, by name. Unknown names are ignored with
             :class:`penstock.ExtraInputWarning`.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "penstock/cli/commands.h"
+#include "penstock/cli/python.h"
 #include "penstock/cli/tubes.h"
 #include "penstock/flow/graph_draw.h"
 
@@ -50,7 +51,10 @@ base::Status write_file(const std::string& path, std::string_view text) {
 }  // namespace
 
 int graph(const GraphCommand& command, Session& session) {
-  const flow::ParsedSpec parsed = load_tube(command.file);
+  if (needs_python(command.file, session.host)) {
+    return hand_over(command.file, session);
+  }
+  const flow::ParsedSpec parsed = load_tube(command.file, session.host);
   for (const flow::Diagnostic& problem : parsed.diagnostics) {
     session.terminal.error(problem);
   }

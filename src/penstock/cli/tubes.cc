@@ -212,8 +212,15 @@ class CheckResolver final : public flow::Resolver {
 
 }  // namespace
 
-flow::ParsedSpec load_tube(const std::string& name) {
+bool needs_python(const std::string& name, const CliHost& host) {
+  return is_pipeline_file(name) && !host.read_functions;
+}
+
+flow::ParsedSpec load_tube(const std::string& name, const CliHost& host, bool execute) {
   std::error_code ignored;
+  if (is_pipeline_file(name)) {
+    return host.read_functions(name, execute);
+  }
   if (name == kHelloName && !std::filesystem::exists(name, ignored)) {
     return flow::parse_spec_partly(hello_tube(), std::string(kHelloName));
   }

@@ -101,6 +101,26 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "docs/formats/run-record.md.",
      "report:\n  - {kind: pie, data: routes}",
      "report:\n  - {kind: bar, data: result.routes, x: month, y: flights}"},
+    {"PS0030", "Python syntax error",
+     "A file of plain functions is Python source, and Python cannot read it. The message is "
+     "Python's own.",
+     "def total(rows)\n    return sum(rows)", "def total(rows):\n    return sum(rows)"},
+    {"PS0031", "No functions in the file",
+     "Each function at the top level of a Python file is a node, unless its name starts with '_'. "
+     "This file has none.",
+     "print(1)", "def one():\n    return 1"},
+    {"PS0032", "Function that cannot be a node",
+     "In a file of plain functions each parameter is fed by the function or the input of its name; "
+     "so *args, **kwargs and positional-only parameters have no source. A generator is a source: "
+     "its parameters are inputs only.",
+     "def total(*rows): ...", "def total(rows): ..."},
+    {"PS0033", "Input with two defaults",
+     "A parameter that no function is named after is an input, one for all functions that take it. "
+     "Its default can be written once, or alike everywhere.",
+     "def a(size=1): ...\ndef b(size=2): ...", "def a(size=1): ...\ndef b(size): ..."},
+    {"PS0034", "Running the file failed",
+     "A file of plain functions is run once when it is loaded, as an import does, and raised.",
+     "import nmupy", "import numpy"},
 
     {"PS0101", "Unknown node", "depends names a node that the tube does not have.",
      "depends: contur.value", "depends: counter.value"},
