@@ -318,3 +318,40 @@ def test_the_tube_as_yaml_has_the_same_digest(write, tmp_path):
     again = ps.Tube.load(tmp_path / "same.yaml")
     assert again.digest == tube.digest
     assert ps.run(again, inputs={"size": 4}).result == 64
+
+
+def ids(source):
+    with pytest.raises(ps.LoadError) as caught:
+        ps.Tube.load(source)
+    return [(d["id"], d["line"], d["column"]) for d in caught.value.diagnostics]
+
+
+def test_types_of_both_sides_are_compared(write):
+    path = write("def a() -> str: return 'x'\ndef b(a: int): return a\n")
+    assert ids(path) == [("PS0116", 2, 7)]
+    path = write("def b(n: int): return n\ndef c(n: str): return n\n")
+    assert ids(path) == [("PS0116", 2, 7)]
+
+
+@pytest.mark.parametrize(
+    ("gives", "takes"), [("int", "float"), ("int | None", "int"), ("list[int]", "tuple"), ("Any", "int"), ("'T'", "int"), ("int", "T")]
+)
+def test_types_that_may_fit_pass(write, gives, takes):
+    path = write(f"from typing import Any, TypeVar\nT = TypeVar('T')\ndef a() -> {gives}: return [1]\ndef b(a: {takes}): return a\n")
+    assert ps.run(path).result == [1]
+
+
+def test_units_are_shown_and_compared(write, tmp_path):
+    volts = 'from typing import Annotated\ndef a(start: Annotated[float, "V"]) -> Annotated[float, "V"]: return start\n'
+    assert ids(write(volts + 'def b(a: Annotated[float, "mV"]): return a\n')) == [("PS0116", 3, 7)]
+    path = write(volts + 'def b(a: Annotated[float, "V"], twice: float = 2): return twice * a\n')
+    assert ps.run(path, inputs={"start": 1.5}).result == 3.0
+    assert "float [V]" in penstock(["graph", "pipeline.py"], tmp_path).stdout
+
+
+def test_generators_and_several_signals_have_types(write):
+    head = "from typing import Annotated, Iterator\nfrom penstock import Name\n"
+    assert ids(write(head + "def a() -> Iterator[str]:\n    yield 'x'\ndef b(a: int): return a\n")) == [("PS0116", 5, 7)]
+    two = head + "def a() -> tuple[Annotated[int, Name('low')], Annotated[str, Name('high')]]: return 1, 'x'\n"
+    assert ids(write(two + "def b(high: int, low: int): return low\n")) == [("PS0116", 4, 7)]
+    assert ps.run(write(two + "def b(high: str, low: float): return low\n")).result == 1

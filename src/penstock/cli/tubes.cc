@@ -190,6 +190,9 @@ class CheckResolver final : public flow::Resolver {
     PENSTOCK_RETURN_IF_ERROR(check_parameters(node, *found.function));
     core::Signature signature;
     signature.signals = found.function->signals ? *found.function->signals : used_signals(node);
+    if (found.function->signals && signature.signals.size() == 1) {
+      signature.signal_types = {std::move(found.function->signal_type)};
+    }
     signature.source = signature.stateful = found.function->is_generator;
     if (!found.function->is_generator) {  // a generator takes parameters only
       signature.any_positional = found.function->any_positional;

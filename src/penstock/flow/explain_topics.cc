@@ -165,6 +165,16 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "reads it and 'penstock graph' draws it.",
      "", ""},
 
+    {"PS0116", "Types do not go together",
+     "The two sides of a connection both state a plain type (int, str, list, numpy.ndarray, ...), "
+     "and "
+     "none can be taken for the other; or both state a unit, and the units differ. An int is a "
+     "float, "
+     "a bool is an int, lists and tuples stand for each other; whatever is not plainly stated "
+     "fits.",
+     "def count() -> str: ...\ndef twice(count: int): ...",
+     "def count() -> int: ...\ndef twice(count: int): ..."},
+
     {"PS0201", "Unknown type",
      "type names no operator, builtin or Python object that can be found.", "type: table.raed",
      "type: table.read\n# penstock ops list"},
