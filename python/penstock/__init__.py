@@ -21,27 +21,45 @@ from penstock import _core
 from penstock._events import Epoch, Name, NoEvent, process_method
 
 if TYPE_CHECKING:
-    from penstock._errors import (
-        AlreadyExistsError,
-        CancelledError,
-        DataLossError,
-        DeadlineExceededError,
-        Error,
-        FailedPreconditionError,
-        InputMissingError,
-        InternalError,
-        InvalidArgumentError,
-        LoadError,
-        NodeError,
-        NotFoundError,
-        OutOfRangeError,
-        ResourceExhaustedError,
-        UnavailableError,
-        UnimplementedError,
+    # "as" tells type checkers that the name is public here.
+    from penstock._arrays import empty as empty
+    from penstock._core import (
+        cid as cid,
+        decode as decode,
+        digest as digest,
+        encode as encode,
+        register_codec as register_codec,
     )
-    from penstock._run import Run, run
-    from penstock._runners import MultiProcessRunner, SynchronousRunner, ThreadedRunner
-    from penstock._tube import Tube, add_config_source
+    from penstock._errors import (
+        AlreadyExistsError as AlreadyExistsError,
+        CancelledError as CancelledError,
+        DataLossError as DataLossError,
+        DeadlineExceededError as DeadlineExceededError,
+        Error as Error,
+        ExtraInputWarning as ExtraInputWarning,
+        FailedPreconditionError as FailedPreconditionError,
+        InputMissingError as InputMissingError,
+        InternalError as InternalError,
+        InvalidArgumentError as InvalidArgumentError,
+        LoadError as LoadError,
+        NodeError as NodeError,
+        NotFoundError as NotFoundError,
+        OutOfRangeError as OutOfRangeError,
+        ResourceExhaustedError as ResourceExhaustedError,
+        UnavailableError as UnavailableError,
+        UnimplementedError as UnimplementedError,
+    )
+    from penstock._run import (
+        Run as Run,
+        run as run,
+    )
+    from penstock._runners import (
+        MultiProcessRunner as MultiProcessRunner,
+        SynchronousRunner as SynchronousRunner,
+        ThreadedRunner as ThreadedRunner,
+    )
+    from penstock._tube import Tube as Tube
+    from penstock._tube import add_config_source as add_config_source
 
 __version__ = "0.1.0"
 

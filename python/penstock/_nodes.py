@@ -45,7 +45,7 @@ def find(type_name: str):
     module_name, _, attribute = type_name.rpartition(".")
     if not module_name:
         return getattr(builtins, type_name, None)
-    module = sys.modules.get(module_name)
+    module = _opened(module_name) or sys.modules.get(module_name)
     if module is None:
         module = _import(module_name, type_name)
     try:
@@ -55,6 +55,12 @@ def find(type_name: str):
         raise NotFoundError(
             f"module '{module_name}' has no '{attribute}'", id="PS0206", help=help
         ) from None
+
+
+def _opened(module_name: str):
+    """The file of plain functions that is being loaded, if it goes by this name."""
+    files = sys.modules.get("penstock._pipeline_file")
+    return files.find(module_name) if files is not None else None
 
 
 def _import(module_name: str, type_name: str):
@@ -116,6 +122,11 @@ def _admits_none(hint) -> bool:
 def _type_text(hint) -> str:
     if hint is inspect.Parameter.empty:
         return "any"
+    if typing.get_origin(hint) is typing.Annotated:
+        bare, *extras = typing.get_args(hint)
+        unit = next((extra for extra in extras if isinstance(extra, str)), "")
+        # What has a blank is a remark, no unit.
+        return f"{_type_text(bare)} [{unit}]" if unit and " " not in unit else _type_text(bare)
     return inspect.formatannotation(hint).removeprefix("typing.")
 
 
@@ -132,11 +143,27 @@ def _signal_names(hint) -> list[str]:
     return []
 
 
+def _emitted(hint, is_generator: bool):
+    """What one event is, of what a function or a generator says to return."""
+    if is_generator:
+        return typing.get_args(hint)[0] if typing.get_args(hint) else inspect.Parameter.empty
+    return hint
+
+
 def _signals(hint, is_generator: bool) -> tuple[str, ...]:
-    if is_generator and typing.get_args(hint):
-        hint = typing.get_args(hint)[0]
+    hint = _emitted(hint, is_generator)
     names = _signal_names(hint) if hint is not None else []
     return tuple(dict.fromkeys(names)) or ("value",)
+
+
+def _signal_types(hints: dict, is_generator: bool, signals: tuple[str, ...]) -> tuple[str, ...]:
+    """The type text of each signal; 'any' where the annotation does not say it plainly."""
+    hint = _emitted(hints.get("return", inspect.Parameter.empty), is_generator)
+    if len(signals) == 1:
+        return (_type_text(hint),)
+    members = typing.get_args(hint) if typing.get_origin(hint) is tuple else ()
+    named = {_signal_names(member)[0]: member for member in members if len(_signal_names(member)) == 1}
+    return tuple(_type_text(named.get(signal, inspect.Parameter.empty)) for signal in signals)
 
 
 class _Face(typing.NamedTuple):
@@ -144,6 +171,7 @@ class _Face(typing.NamedTuple):
     any_positional: bool
     any_keyword: bool
     signals: tuple[str, ...]
+    signal_types: tuple[str, ...]
 
 
 def _face(function, type_name: str) -> _Face:
@@ -154,7 +182,7 @@ def _face(function, type_name: str) -> _Face:
         signature = inspect.signature(function)
     except (ValueError, TypeError):
         # A builtin without a signature (max): anything goes by position.
-        face = _Face((), True, False, ("value",))
+        face = _Face((), True, False, ("value",), ())
         _functions[function] = face
         return face
     hints = _hints(function)
@@ -172,8 +200,9 @@ def _face(function, type_name: str) -> _Face:
         optional = has_default and parameter.default is None and _admits_none(hint)
         positional = parameter.kind is not inspect.Parameter.KEYWORD_ONLY
         slots.append((parameter.name, not optional, has_default, positional, _type_text(hint)))
+    signals = _signals(hints.get("return"), False)
     face = _Face(
-        tuple(slots), any_positional, any_keyword, _signals(hints.get("return"), False)
+        tuple(slots), any_positional, any_keyword, signals, _signal_types(hints, False, signals)
     )
     _functions[function] = face
     return face
@@ -209,6 +238,7 @@ def _describe_function(function, type_name: str, params: dict):
         face.any_keyword,
         face.signals,
         False,
+        face.signal_types,
     )
 
 
@@ -216,8 +246,10 @@ def _describe_generator(function, type_name: str, params: dict):
     face = _face(function, type_name)
     _check_params(function, type_name, params, face)
     generator = _construct(function, type_name, params)
-    signals = _signals(_hints(function).get("return"), True)
-    return ("generator", generator, None, (), False, False, signals, True)
+    hints = _hints(function)
+    signals = _signals(hints.get("return"), True)
+    types = _signal_types(hints, True, signals)
+    return ("generator", generator, None, (), False, False, signals, True, types)
 
 
 def _describe_class(cls: type, type_name: str, params: dict):
@@ -239,8 +271,10 @@ def _describe_class(cls: type, type_name: str, params: dict):
     method = getattr(instance, method_name)
     function = method.__func__ if inspect.ismethod(method) else method
     if inspect.isgeneratorfunction(method):
-        signals = _signals(_hints(function).get("return"), True)
-        return ("generator", method(), None, (), False, False, signals, True)
+        hints = _hints(function)
+        signals = _signals(hints.get("return"), True)
+        types = _signal_types(hints, True, signals)
+        return ("generator", method(), None, (), False, False, signals, True, types)
     if inspect.iscoroutinefunction(method):
         raise InvalidArgumentError(
             f"'{type_name}.{method_name}' is a coroutine; this version runs plain methods",
@@ -257,6 +291,7 @@ def _describe_class(cls: type, type_name: str, params: dict):
         face.any_keyword,
         face.signals,
         True,
+        face.signal_types,
     )
 
 

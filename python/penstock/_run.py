@@ -92,7 +92,7 @@ def run(
     if report is not None:
         active._runner.add_report(os.fspath(report), inputs)
     with active:
-        results = active.run(n, **process_inputs)
+        results = active._run(n, process_inputs)
         metrics = active.metrics
     result = results[-1] if results else None
     return Run(results, result, _core.cid(result) if results else "", metrics)

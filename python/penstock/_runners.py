@@ -61,7 +61,7 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self.deinit()
 
-    def process(self, **inputs: Any) -> Any:
+    def process(self, /, **inputs: Any) -> Any:
         """Run one epoch.
 
         Returns the value of the tube's ``return`` (shape by its ``depends``: scalar -> value, list ->
@@ -77,6 +77,10 @@ class Runner:
 
         Epochs in which the return did not run leave no result.
         """
+        return self._run(n, inputs)
+
+    def _run(self, n: int | None, inputs: dict[str, Any]) -> list:
+        """run() for inputs of any name, such as 'n'."""
         self._running = True
         return self._runner.run(n, inputs)
 

@@ -33,9 +33,9 @@ class Tube:
         Parameters
         ----------
         source : path, id, YAML text or dict
-            A path to a file, the ``noob_id`` of a tube in a config source
-            (:func:`penstock.add_config_source`), YAML text (anything with a newline or a colon), or
-            a dict of the same form with JSON-like values.
+            A path to a tube file or to a Python file of plain functions (``.py``), the ``noob_id``
+            of a tube in a config source (:func:`penstock.add_config_source`), YAML text (anything
+            with a newline or a colon), or a dict of the same form with JSON-like values.
         inputs : dict, optional
             Values of the tube-scoped inputs, by name. Unknown names are ignored with
             :class:`penstock.ExtraInputWarning`.

@@ -11,8 +11,7 @@ import threading
 import numpy
 import pyarrow
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import penstock as ps
 from penstock import _core

@@ -23,6 +23,8 @@ class Name:
 
 
 MODULUS = 1009
+# What flows in the tubes, for annotations: types are checked when a tube is loaded.
+Item = int | list | dict | str | float
 
 
 def weight(value) -> int:
@@ -53,7 +55,7 @@ def add_one(value):
     return weight(value) + 1
 
 
-def scale(value, factor: int = 3) -> Annotated[int, Name("scaled")]:
+def scale(value, factor=3) -> Annotated[int, Name("scaled")]:
     return weight(value) * weight(factor) % MODULUS
 
 
@@ -69,11 +71,11 @@ def with_default(value, other=40):
     return (weight(value) * 5 + weight(other)) % MODULUS
 
 
-def optional_pair(left: int | None = None, right: int | None = None) -> Annotated[int, Name("pair")]:
+def optional_pair(left: Item | None = None, right: Item | None = None) -> Annotated[int, Name("pair")]:
     return (weight(left) * 13 + weight(right)) % MODULUS
 
 
-def needs_one(value, extra: int | None = None):
+def needs_one(value, extra: Item | None = None):
     return (weight(value) * 19 + weight(extra)) % MODULUS
 
 
@@ -89,7 +91,7 @@ def maybe_none(value):
     return None if weight(value) % 3 == 0 else weight(value)
 
 
-def drop_some(value, every: int = 3):
+def drop_some(value, every=3):
     return NoEvent if weight(value) % max(2, weight(every) % 5) == 0 else weight(value)
 
 
@@ -115,7 +117,7 @@ def route(value) -> tuple[Annotated[int, Name("even")], Annotated[int, Name("odd
     return (number, NoEvent, number) if number % 2 == 0 else (NoEvent, number, number)
 
 
-def make_list(value, longest: int = 4) -> Annotated[list, Name("items")]:
+def make_list(value, longest=4) -> Annotated[list, Name("items")]:
     number = weight(value)
     return [number + k for k in range(number % (1 + weight(longest) % 6))]
 
@@ -164,7 +166,7 @@ class EverySecond:
     def __init__(self):
         self.calls = 0
 
-    def process(self, value, other: int | None = None) -> Annotated[int, Name("kept")]:
+    def process(self, value, other: Item | None = None) -> Annotated[int, Name("kept")]:
         self.calls += 1
         return (weight(value) + weight(other)) % MODULUS if self.calls % 2 == 0 else NoEvent
 

@@ -5,6 +5,7 @@
 
 #include "penstock/bindings/bind.h"
 #include "penstock/bindings/engine.h"
+#include "penstock/bindings/pipeline_file.h"
 #include "penstock/cli/cli.h"
 #include "penstock/core/host.h"
 
@@ -23,6 +24,10 @@ int cli_main(const std::vector<std::string>& args) {
     const core::HostLock lock;
     return make_executor(plan, {request.runner, request.num_workers, request.task_timeout_s},
                          tube_inputs);
+  };
+  host.read_functions = [](const std::string& path, bool execute) {
+    const core::HostLock lock;
+    return read_pipeline_file(path, execute);
   };
   return cli::main(args, host);
 }

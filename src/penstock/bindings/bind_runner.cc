@@ -12,9 +12,11 @@
 
 #include "penstock/bindings/bind.h"
 #include "penstock/bindings/engine.h"
+#include "penstock/bindings/pipeline_file.h"
 #include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_host.h"
 #include "penstock/bindings/py_value.h"
+#include "penstock/cli/python.h"
 #include "penstock/core/identity.h"
 #include "penstock/flow/history.h"
 #include "penstock/flow/metrics.h"
@@ -106,9 +108,35 @@ core::Value native_inputs_from(const nb::dict& inputs) {
   return value_or_throw(core::to_native(inputs_from(inputs)));
 }
 
+/// While it lives, types named after a file of functions are found in it.
+struct PipelineFileScope {
+  PipelineFileScope() = default;
+  PipelineFileScope(const PipelineFileScope&) = delete;
+  PipelineFileScope& operator=(const PipelineFileScope&) = delete;
+  ~PipelineFileScope() {
+    if (active) {
+      close_pipeline_file();
+    }
+  }
+  bool active = false;
+};
+
+std::expected<flow::Spec, flow::Diagnostics> load_functions(const std::string& path) {
+  flow::ParsedSpec parsed = read_pipeline_file(path, true);
+  if (!parsed.diagnostics.empty()) {
+    return std::unexpected(std::move(parsed.diagnostics));
+  }
+  return std::move(parsed.spec);
+}
+
 PyPlan load_plan(const std::string& source, bool is_path, const nb::dict& inputs,
                  const std::string& name) {
-  auto spec = is_path ? flow::load_spec(source) : flow::parse_spec(source, name);
+  const bool is_functions = is_path && cli::is_pipeline_file(source);
+  PipelineFileScope scope;
+  scope.active = is_functions;
+  auto spec = is_functions ? load_functions(source)
+              : is_path    ? flow::load_spec(source)
+                           : flow::parse_spec(source, name);
   if (!spec.has_value()) {
     throw_diagnostics(spec.error());
   }

@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include "penstock/bindings/engine.h"
+#include "penstock/bindings/pipeline_file.h"
 #include "penstock/bindings/py_host.h"
 #include "penstock/bindings/py_value.h"
 #include "penstock/core/host.h"
@@ -41,7 +42,9 @@ base::Result<std::string> make_plan_blob(const flow::Plan& plan, const core::Val
   auto host_value = to_value(host);
   Py_DECREF(host);
   PENSTOCK_RETURN_IF_ERROR(host_value);
-  return flow::write_plan_blob(plan, tube_inputs, *host_value);
+  std::vector<core::MapEntry> entries = host_value->as_map();
+  entries.emplace_back("functions", core::Value::text(pipeline_file_path(plan.spec().file)));
+  return flow::write_plan_blob(plan, tube_inputs, core::Value::map(std::move(entries)));
 }
 
 base::Result<std::shared_ptr<const flow::Plan>> compile_plan_blob(std::string_view bytes) {
@@ -54,6 +57,11 @@ base::Result<std::shared_ptr<const flow::Plan>> compile_plan_blob(std::string_vi
     return base::fail(take_python_error().with_id("PS0505"));
   }
   Py_DECREF(done);
+  const core::Value* const functions = blob.host.find("functions");
+  if (functions != nullptr && !functions->as_text().empty() &&
+      !open_pipeline_module(functions->as_text())) {
+    return base::fail(take_python_error().with_id("PS0505"));
+  }
   auto plan = flow::Plan::compile(blob.spec, resolvers(), blob.tube_inputs);
   if (!plan.has_value()) {
     return base::fail(flow::to_error(plan.error()));

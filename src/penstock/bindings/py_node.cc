@@ -271,7 +271,8 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
     return base::fail(take_python_error());
   }
   // None: not a Python name. Otherwise (kind, target, params, slots, any_positional, any_keyword,
-  // signals, stateful); slots are (name, required, has_default, positional, type).
+  // signals, stateful, types of the signals); slots are (name, required, has_default, positional,
+  // type).
   Ref found(
       PyObject_CallMethod(module.get(), "describe", "sO", node.type.c_str(), arguments.get()));
   if (!found) {
@@ -281,10 +282,11 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
     return std::unique_ptr<core::NodeType>();
   }
   const char* kind = nullptr;
-  PyObject *target = nullptr, *fixed = nullptr, *slots = nullptr, *signals = nullptr;
+  PyObject *target = nullptr, *fixed = nullptr, *slots = nullptr, *signals = nullptr,
+           *types = nullptr;
   int any_positional = 0, any_keyword = 0, stateful = 0;
-  if (PyArg_ParseTuple(found.get(), "sOOOppOp", &kind, &target, &fixed, &slots, &any_positional,
-                       &any_keyword, &signals, &stateful) == 0) {
+  if (PyArg_ParseTuple(found.get(), "sOOOppOpO", &kind, &target, &fixed, &slots, &any_positional,
+                       &any_keyword, &signals, &stateful, &types) == 0) {
     return base::fail(take_python_error());
   }
   core::Signature signature;
@@ -299,6 +301,9 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
   signature.signals.clear();
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(signals); ++i) {
     signature.signals.push_back(text_of(PyTuple_GET_ITEM(signals, i)));
+  }
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(types); ++i) {
+    signature.signal_types.push_back(text_of(PyTuple_GET_ITEM(types, i)));
   }
   const bool is_generator = std::string_view(kind) == "generator";
   signature.any_positional = any_positional != 0;

@@ -18,13 +18,17 @@
 namespace penstock::cli {
 namespace {
 
-constexpr std::array<const char*, 9> kCommandNames{
-    "run", "check", "graph", "ops", "explain", "doctor", "show", "history", "completion"};
+constexpr std::array<const char*, 13> kCommandNames{
+    "run", "check",   "graph",  "fmt",  "new",     "stub",      "schema",
+    "ops", "explain", "doctor", "show", "history", "completion"};
 
 struct Parsed {
   RunCommand run;
   CheckCommand check;
   GraphCommand graph;
+  FormatCommand format;
+  NewCommand make_new;
+  StubCommand stub;
   OpsCommand ops_list, ops_describe;
   ExplainCommand explain;
   DoctorCommand doctor;
@@ -115,6 +119,27 @@ void declare_look(CLI::App& app, Parsed& out) {
   explain.add_option("ID", out.explain.id, "Such as PS0101; without it, list all");
 }
 
+void declare_write(CLI::App& app, Parsed& out) {
+  CLI::App& format = *app.add_subcommand("fmt", "Write a tube in its canonical form");
+  format.add_option("FILE", out.format.file, "A tube file; it is rewritten")->required();
+  format.add_option("--to", out.format.to, "yaml: write a file of Python functions as a tube")
+      ->check(CLI::IsMember({"yaml"}))
+      ->type_name("FORM");
+  format.add_option("-o,--output", out.format.output, "Write to another file; - = print")
+      ->type_name("FILE");
+  format.add_flag("--check", out.format.check, "Write nothing; exit 3 if it would change");
+
+  CLI::App& make_new = *app.add_subcommand("new", "Write a first tube that runs as it is");
+  make_new.add_option("FILE", out.make_new.file, "A file that does not exist")->required();
+  make_new.add_flag("--python", out.make_new.python, "A file of plain functions instead of YAML");
+
+  CLI::App& stub = *app.add_subcommand("stub", "Print Python types for a tube's inputs");
+  stub.add_option("FILE", out.stub.file, "A tube file")->required();
+  stub.add_option("-o,--output", out.stub.output, "Write to a file")->type_name("FILE.py");
+
+  app.add_subcommand("schema", "Print the JSON Schema of tube files, for editors");
+}
+
 void declare_records(CLI::App& app, Parsed& out) {
   CLI::App& history = *app.add_subcommand("history", "List the runs of the past");
   history.add_option("-n,--limit", out.history.limit, "At most so many")
@@ -149,6 +174,18 @@ int dispatch(CLI::App& app, const Parsed& parsed, Session& session) {
   }
   if (name == "graph") {
     return graph(parsed.graph, session);
+  }
+  if (name == "fmt") {
+    return format(parsed.format, session);
+  }
+  if (name == "new") {
+    return make_new(parsed.make_new, session);
+  }
+  if (name == "stub") {
+    return stub(parsed.stub, session);
+  }
+  if (name == "schema") {
+    return schema(session);
   }
   if (name == "ops") {
     return ops(sub.got_subcommand("list") ? parsed.ops_list : parsed.ops_describe, session);
@@ -236,7 +273,7 @@ int report_usage(const CLI::ParseError& error, CLI::App& app, Session& session) 
     const std::string guess = core::nearest_name(word, known);
     if (!guess.empty()) {
       help = fmt::format("did you mean 'penstock {}'?", guess);
-    } else if (word.ends_with(".yaml") || word.ends_with(".yml")) {
+    } else if (word.ends_with(".yaml") || word.ends_with(".yml") || word.ends_with(".py")) {
       help = fmt::format("did you mean 'penstock run {}'?", word);
     }
   }
@@ -277,6 +314,7 @@ int main(std::span<const std::string> args, const CliHost& host) {
   app.failure_message(CLI::FailureMessage::simple);
   declare_run(app, parsed.run);
   declare_look(app, parsed);
+  declare_write(app, parsed);
   declare_records(app, parsed);
   app.footer(
       "A first tube:  penstock run hello\nExit codes: 0 ok, 1 failed, 2 usage, 3 a check did "

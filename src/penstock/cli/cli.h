@@ -16,6 +16,7 @@
 #include "penstock/core/value.h"
 #include "penstock/flow/executor.h"
 #include "penstock/flow/plan.h"
+#include "penstock/flow/spec_yaml.h"
 
 namespace penstock::cli {
 
@@ -32,12 +33,16 @@ struct ExecutorRequest {
 using ExecutorMaker = std::function<base::Result<std::unique_ptr<flow::Executor>>(
     const flow::Plan& plan, const ExecutorRequest& request, const core::Value& tube_inputs)>;
 
+/// The tube in a file of plain Python functions. `execute`: its functions must be found as types.
+using FunctionsReader = std::function<flow::ParsedSpec(const std::string& path, bool execute)>;
+
 /// The program around the command. A default one is the native executable's: no Python.
 struct CliHost {
   std::vector<const flow::Resolver*> resolvers;  ///< of the host language, after the native ones
-  bool has_python = false;      ///< true: Python nodes run here, nothing is handed over
-  std::string python_version;   ///< for `doctor`; empty without Python
-  ExecutorMaker make_executor;  ///< empty: the native executors
+  bool has_python = false;         ///< true: Python nodes run here, nothing is handed over
+  std::string python_version;      ///< for `doctor`; empty without Python
+  ExecutorMaker make_executor;     ///< empty: the native executors
+  FunctionsReader read_functions;  ///< empty without Python
 };
 
 /// Runs the command `args` (without the program's name) and returns its exit code.

@@ -28,12 +28,12 @@ struct Checked {
 };
 
 Checked check_file(const std::string& file, const CheckCommand& command, const CliHost& host) {
-  flow::ParsedSpec parsed = load_tube(file);
+  const bool types = command.types && host.has_python;
+  flow::ParsedSpec parsed = load_tube(file, host, types);
   Diagnostics plots = check_plots(parsed);
   Checked out{.file = file, .problems = std::move(parsed.diagnostics)};
   out.num_nodes = parsed.spec.nodes.size();
   out.num_inputs = parsed.spec.inputs.size();
-  const bool types = command.types && host.has_python;
   if (parsed.whole) {
     out.problems =
         merge_diagnostics(parsed.spec, std::move(out.problems),
@@ -165,9 +165,15 @@ void print_text(const std::vector<Checked>& files, const CheckCommand& command, 
 }  // namespace
 
 int check(const CheckCommand& command, Session& session) {
+  for (const std::string& file : command.files) {
+    if (needs_python(file, session.host)) {
+      return hand_over(file, session);
+    }
+  }
   if (command.types && !session.host.has_python) {
     for (const std::string& file : command.files) {
-      if (const flow::ParsedSpec parsed = load_tube(file); count_python_nodes(parsed.spec) > 0) {
+      if (const flow::ParsedSpec parsed = load_tube(file, session.host);
+          count_python_nodes(parsed.spec) > 0) {
         return hand_over(parsed.spec, session);
       }
     }

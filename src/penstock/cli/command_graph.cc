@@ -1,12 +1,11 @@
 // penstock graph: the picture of a tube. Needs no types, so no Python.
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 
 #include <fmt/format.h>
 
 #include "penstock/cli/commands.h"
+#include "penstock/cli/files.h"
+#include "penstock/cli/python.h"
 #include "penstock/cli/tubes.h"
 #include "penstock/flow/graph_draw.h"
 
@@ -23,34 +22,13 @@ flow::GraphFormat format_of(std::string_view name) {
   return name == "svg" ? flow::GraphFormat::kSvg : flow::GraphFormat::kAscii;
 }
 
-/// Writes beside `path`, then renames: nobody ever sees half a file.
-base::Status write_file(const std::string& path, std::string_view text) {
-  const std::string part = path + ".part";
-  const auto failed = [&](const char* what) {
-    const std::string reason = std::strerror(errno);
-    std::remove(part.c_str());
-    return base::fail(base::Error(base::ErrorCode::kUnavailable,
-                                  fmt::format("cannot {} '{}': {}", what, path, reason))
-                          .with_id("PS0909"));
-  };
-  std::FILE* const file = std::fopen(part.c_str(), "wb");
-  if (file == nullptr) {
-    return failed("write");
-  }
-  const bool whole = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (std::fclose(file) != 0 || !whole) {
-    return failed("write");
-  }
-  if (std::rename(part.c_str(), path.c_str()) != 0) {
-    return failed("rename to");
-  }
-  return {};
-}
-
 }  // namespace
 
 int graph(const GraphCommand& command, Session& session) {
-  const flow::ParsedSpec parsed = load_tube(command.file);
+  if (needs_python(command.file, session.host)) {
+    return hand_over(command.file, session);
+  }
+  const flow::ParsedSpec parsed = load_tube(command.file, session.host);
   for (const flow::Diagnostic& problem : parsed.diagnostics) {
     session.terminal.error(problem);
   }

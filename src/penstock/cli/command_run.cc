@@ -252,7 +252,10 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
 }  // namespace
 
 int run(const RunCommand& command, Session& session) {
-  flow::ParsedSpec parsed = load_tube(command.file);
+  if (needs_python(command.file, session.host)) {
+    return hand_over(command.file, session);
+  }
+  flow::ParsedSpec parsed = load_tube(command.file, session.host, true);
   const bool hands_over =
       !session.host.has_python && parsed.diagnostics.empty() && count_python_nodes(parsed.spec) > 0;
   if (hands_over) {

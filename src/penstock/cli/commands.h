@@ -45,6 +45,29 @@ struct GraphCommand {
 };
 int graph(const GraphCommand& command, Session& session);
 
+struct FormatCommand {
+  std::string file;
+  std::string to;      ///< "yaml": functions as a tube; empty = the form it has
+  std::string output;  ///< path, "-" = standard output; empty = the file itself
+  bool check = false;  ///< only say whether it would change
+};
+int format(const FormatCommand& command, Session& session);
+
+struct NewCommand {
+  std::string file;
+  bool python = false;  ///< a file of plain functions
+};
+int make_new(const NewCommand& command, Session& session);
+
+/// Prints the JSON Schema of the tube format.
+int schema(Session& session);
+
+struct StubCommand {
+  std::string file;
+  std::string output;  ///< path; empty = standard output
+};
+int stub(const StubCommand& command, Session& session);
+
 struct OpsCommand {
   std::string name;  ///< empty = list all
   bool json = false;

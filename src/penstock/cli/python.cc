@@ -62,7 +62,34 @@ fs::path own_folder() {
   return failed ? fs::path() : self.parent_path();
 }
 
+int become_python(flow::Diagnostic problem, const std::string& what, Session& session) {
+  problem.id = "PS0904";
+  const std::string python = find_python();
+  if (python.empty() || !environment(kHandedOver).empty()) {
+    problem.message = what + ", and no Python that has penstock was found";
+    problem.help = "activate the environment penstock is installed in, or set PENSTOCK_PYTHON";
+    session.terminal.error(problem);
+    return kFailed;
+  }
+  setenv(kHandedOver, "1", 1);
+  std::vector<std::string> words{python, "-m", "penstock"};
+  words.insert(words.end(), session.args.begin(), session.args.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) {
+    argv.push_back(word.data());
+  }
+  argv.push_back(nullptr);
+  execv(python.c_str(), argv.data());
+  problem.message = fmt::format("cannot start {}: {}", python, std::strerror(errno));
+  session.terminal.error(problem);
+  return kFailed;
+}
+
 }  // namespace
+
+bool is_pipeline_file(std::string_view path) {
+  return path.ends_with(".py");
+}
 
 bool is_python_node(const flow::NodeSpec& node) {
   const std::string& type = node.type;
@@ -100,32 +127,19 @@ std::string find_python() {
 }
 
 int hand_over(const flow::Spec& spec, Session& session) {
-  const std::string python = find_python();
   const auto first = std::ranges::find_if(spec.nodes, is_python_node);
   flow::Diagnostic problem;
-  problem.id = "PS0904";
   problem.location = {
       .file = spec.file, .line = first->type_mark.line, .column = first->type_mark.column};
-  if (python.empty() || !environment(kHandedOver).empty()) {
-    problem.message =
-        fmt::format("node '{}' is the Python type '{}', and no Python that has penstock was found",
-                    first->id, first->type);
-    problem.help = "activate the environment penstock is installed in, or set PENSTOCK_PYTHON";
-    session.terminal.error(problem);
-    return kFailed;
-  }
-  setenv(kHandedOver, "1", 1);
-  std::vector<std::string> words{python, "-m", "penstock"};
-  words.insert(words.end(), session.args.begin(), session.args.end());
-  std::vector<char*> argv;
-  for (std::string& word : words) {
-    argv.push_back(word.data());
-  }
-  argv.push_back(nullptr);
-  execv(python.c_str(), argv.data());
-  problem.message = fmt::format("cannot start {}: {}", python, std::strerror(errno));
-  session.terminal.error(problem);
-  return kFailed;
+  return become_python(std::move(problem),
+                       fmt::format("node '{}' is the Python type '{}'", first->id, first->type),
+                       session);
+}
+
+int hand_over(const std::string& path, Session& session) {
+  flow::Diagnostic problem;
+  problem.location = {.file = path};
+  return become_python(std::move(problem), fmt::format("'{}' is a Python file", path), session);
 }
 
 }  // namespace penstock::cli

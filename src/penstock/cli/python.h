@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "penstock/cli/commands.h"
 #include "penstock/flow/spec.h"
 
 namespace penstock::cli {
+
+/// True when `path` names a file of plain Python functions, not a tube in YAML.
+bool is_pipeline_file(std::string_view path);
 
 /// True when `node` is neither structural (map, gather, return, tube) nor a native operator.
 bool is_python_node(const flow::NodeSpec& node);
@@ -20,5 +24,7 @@ std::string find_python();
 /// Replaces this process by `python -m penstock <the same arguments>`. Returns only on failure,
 /// with the exit code, the error printed.
 int hand_over(const flow::Spec& spec, Session& session);
+/// The same for a command that needs Python to read the file `path`.
+int hand_over(const std::string& path, Session& session);
 
 }  // namespace penstock::cli

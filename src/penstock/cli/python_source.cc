@@ -166,6 +166,30 @@ std::size_t find_plain_def(std::string_view masked, std::string_view name) {
   return found;
 }
 
+/// An annotation as _nodes.py writes it: Annotated[float, "V"] is "float [V]".
+std::string type_of(std::string_view annotation) {
+  annotation = trimmed(annotation);
+  const std::size_t open = annotation.find('[');
+  const std::string_view name = trimmed(annotation.substr(0, open));
+  if ((name != "Annotated" && name != "typing.Annotated") || !annotation.ends_with(']')) {
+    return std::string(annotation);
+  }
+  std::string_view rest = annotation.substr(open + 1, annotation.size() - open - 2);
+  const std::size_t comma = find_outside(rest, ',');
+  const std::string bare(trimmed(rest.substr(0, comma)));
+  for (std::size_t at = comma; at != std::string_view::npos; at = find_outside(rest, ',')) {
+    rest.remove_prefix(at + 1);
+    const std::string_view part = trimmed(rest.substr(0, find_outside(rest, ',')));
+    const bool quoted = part.size() > 2 && (part.front() == '"' || part.front() == '\'') &&
+                        part.back() == part.front();
+    if (quoted) {
+      const std::string_view unit = part.substr(1, part.size() - 2);
+      return unit.contains(' ') ? bare : fmt::format("{} [{}]", bare, unit);
+    }
+  }
+  return bare;
+}
+
 /// Reads one parameter; false when it is not understood.
 bool read_parameter(std::string_view masked, std::string_view source, bool keyword_only,
                     PythonFunction& out) {
@@ -183,7 +207,7 @@ bool read_parameter(std::string_view masked, std::string_view source, bool keywo
   slot.type = "any";
   if (colon != std::string_view::npos) {
     const std::size_t end = equals == std::string_view::npos ? source.size() : equals;
-    slot.type = trimmed(source.substr(colon + 1, end - colon - 1));
+    slot.type = type_of(source.substr(colon + 1, end - colon - 1));
   }
   const bool admits_none = contains_word(slot.type, "None") || contains_word(slot.type, "Optional");
   const bool none_default = slot.has_default && trimmed(source.substr(equals + 1)) == "None";
@@ -235,7 +259,8 @@ std::optional<std::vector<std::string>> read_signals(std::string_view masked,
     }
     names.emplace_back(text.substr(1, text.size() - 2));
   }
-  if (places(masked, "Annotated").size() != marks.size()) {
+  // Metadata that is plain text (a unit) names nothing; other names are refused below.
+  if (places(masked, "Annotated").size() < marks.size()) {
     return std::nullopt;
   }
   for (std::size_t i = 0; i < masked.size();) {
@@ -253,6 +278,20 @@ std::optional<std::vector<std::string>> read_signals(std::string_view masked,
     i += word.empty() ? 1 : 0;
   }
   return names.empty() ? std::vector<std::string>{"value"} : names;
+}
+
+/// What one event is: of a generator, the first part of Iterator[...] or Generator[...].
+std::string emitted_type(std::string_view annotation, bool is_generator) {
+  annotation = trimmed(annotation);
+  if (!is_generator) {
+    return type_of(annotation);
+  }
+  const std::size_t open = annotation.find('[');
+  if (open == std::string_view::npos || !annotation.ends_with(']')) {
+    return {};
+  }
+  const std::string_view inner = annotation.substr(open + 1, annotation.size() - open - 2);
+  return type_of(inner.substr(0, find_outside(inner, ',')));
 }
 
 /// The body of the function whose header ends at `from`: up to the next line in the first column.
@@ -331,8 +370,10 @@ std::optional<PythonFunction> read_python_function(std::string_view source, std:
     const std::string_view annotation = source.substr(arrow + 2, colon - arrow - 2);
     out.signals = read_signals(masked.substr(arrow + 2, colon - arrow - 2), annotation);
     const bool quoted = annotation.find_first_of("\"'") != std::string_view::npos;
-    if (quoted && !contains_word(annotation, "Name")) {
+    if (quoted && !contains_word(annotation, "Name") && !contains_word(annotation, "Annotated")) {
       out.signals = std::nullopt;  // a forward reference, to who knows what
+    } else if (out.signals && out.signals->size() == 1) {
+      out.signal_type = emitted_type(annotation, out.is_generator);
     }
   }
   return out;

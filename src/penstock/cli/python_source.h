@@ -23,6 +23,7 @@ struct PythonFunction {
   std::vector<core::Slot> slots;
   bool any_positional = false, any_keyword = false, is_generator = false;
   std::optional<std::vector<std::string>> signals;  ///< none: unknown
+  std::string signal_type;  ///< of the only signal, as written; empty: unknown
 };
 
 /// Python source with comments and the insides of strings blanked; same length, same lines. Empty

@@ -11,6 +11,7 @@
 
 #include "penstock/core/operator.h"
 #include "penstock/flow/spec_yaml.h"
+#include "penstock/flow/type_text.h"
 
 namespace penstock::cli {
 namespace {
@@ -18,11 +19,11 @@ namespace {
 using base::ErrorCode;
 using core::Value;
 
-constexpr std::array<std::string_view, 6> kTextTypes{"text", "str",  "string",
-                                                     "path", "file", "builtins.str"};
+constexpr std::array<std::string_view, 2> kTextTypes{"path", "file"};
 
 Value value_of(const std::string& text, const flow::InputSpec& input) {
-  const bool is_text = std::ranges::find(kTextTypes, input.type) != kTextTypes.end();
+  const bool is_text = flow::is_text_type(input.type) ||
+                       std::ranges::find(kTextTypes, input.type) != kTextTypes.end();
   if (!is_text) {
     if (auto value = flow::parse_yaml(text); value.has_value()) {
       return std::move(*value);

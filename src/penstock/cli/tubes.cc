@@ -220,6 +220,9 @@ class CheckResolver final : public flow::Resolver {
     PENSTOCK_RETURN_IF_ERROR(check_parameters(node, *found.function));
     core::Signature signature;
     signature.signals = found.function->signals ? *found.function->signals : used_signals(node);
+    if (found.function->signals && signature.signals.size() == 1) {
+      signature.signal_types = {std::move(found.function->signal_type)};
+    }
     signature.source = signature.stateful = found.function->is_generator;
     if (!found.function->is_generator) {  // a generator takes parameters only
       signature.any_positional = found.function->any_positional;
@@ -256,8 +259,15 @@ std::string path_of(const std::string& name) {
 
 }  // namespace
 
-flow::ParsedSpec load_tube(const std::string& name) {
+bool needs_python(const std::string& name, const CliHost& host) {
+  return is_pipeline_file(name) && !host.read_functions;
+}
+
+flow::ParsedSpec load_tube(const std::string& name, const CliHost& host, bool execute) {
   std::error_code ignored;
+  if (is_pipeline_file(name)) {
+    return host.read_functions(name, execute);
+  }
   if (name == kHelloName && !std::filesystem::exists(name, ignored)) {
     return flow::parse_spec_partly(hello_tube(), std::string(kHelloName));
   }

@@ -11,8 +11,12 @@
 
 namespace penstock::cli {
 
-/// The tube file `name`, or the built-in tube for "hello" where no such file exists.
-flow::ParsedSpec load_tube(const std::string& name);
+/// True when reading the file needs a Python that `host` is not.
+bool needs_python(const std::string& name, const CliHost& host);
+
+/// The tube file `name`, or the built-in tube for "hello" where no such file exists. A file of
+/// plain Python functions is executed when `execute` says so. Needs what needs_python() says.
+flow::ParsedSpec load_tube(const std::string& name, const CliHost& host, bool execute = false);
 
 /// Compiles for running: native operators first, then the host's.
 std::expected<std::shared_ptr<const flow::Plan>, flow::Diagnostics> compile_tube(

@@ -126,10 +126,11 @@ struct Signature {
   bool any_keyword = false;     ///< accepts other names (**kwargs, named tables); optional
   bool fixed_ports = false;     ///< inputs of Call are indexed by slot, not by binding
   std::vector<std::string> signals{"value"};
-  bool stateful = false;    ///< default of the node key `stateful`
-  bool source = false;      ///< may exhaust (a generator)
-  bool needs_host = false;  ///< must run with the host's interpreter lock held
-  bool native = true;       ///< inputs must be native Values (no kHost)
+  std::vector<std::string> signal_types;  ///< as Slot::type; may be shorter: the rest is unknown
+  bool stateful = false;                  ///< default of the node key `stateful`
+  bool source = false;                    ///< may exhaust (a generator)
+  bool needs_host = false;                ///< must run with the host's interpreter lock held
+  bool native = true;                     ///< inputs must be native Values (no kHost)
 };
 
 /// A resolved `type:` with its parameters: knows its wiring and makes the bound operator.

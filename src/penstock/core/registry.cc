@@ -59,6 +59,7 @@ class RegisteredType : public NodeType {
     signature_.signals.clear();
     for (const PortSpec& port : spec.outputs) {
       signature_.signals.push_back(port.name);
+      signature_.signal_types.push_back(port.type);
     }
     signature_.stateful = spec.stateful || spec.source;
     signature_.source = spec.source;

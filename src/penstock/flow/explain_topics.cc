@@ -101,6 +101,26 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "docs/formats/run-record.md.",
      "report:\n  - {kind: pie, data: routes}",
      "report:\n  - {kind: bar, data: result.routes, x: month, y: flights}"},
+    {"PS0030", "Python syntax error",
+     "A file of plain functions is Python source, and Python cannot read it. The message is "
+     "Python's own.",
+     "def total(rows)\n    return sum(rows)", "def total(rows):\n    return sum(rows)"},
+    {"PS0031", "No functions in the file",
+     "Each function at the top level of a Python file is a node, unless its name starts with '_'. "
+     "This file has none.",
+     "print(1)", "def one():\n    return 1"},
+    {"PS0032", "Function that cannot be a node",
+     "In a file of plain functions each parameter is fed by the function or the input of its name; "
+     "so *args, **kwargs and positional-only parameters have no source. A generator is a source: "
+     "its parameters are inputs only.",
+     "def total(*rows): ...", "def total(rows): ..."},
+    {"PS0033", "Input with two defaults",
+     "A parameter that no function is named after is an input, one for all functions that take it. "
+     "Its default can be written once, or alike everywhere.",
+     "def a(size=1): ...\ndef b(size=2): ...", "def a(size=1): ...\ndef b(size): ..."},
+    {"PS0034", "Running the file failed",
+     "A file of plain functions is run once when it is loaded, as an import does, and raised.",
+     "import nmupy", "import numpy"},
 
     {"PS0101", "Unknown node", "depends names a node that the tube does not have.",
      "depends: contur.value", "depends: counter.value"},
@@ -165,6 +185,16 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "The node that updates an asset must be the last to use it in an epoch; what runs beside or "
      "behind it takes the object from its signal.",
      "depends: [book: assets.book]", "depends: [book: update.book]"},
+
+    {"PS0116", "Types do not go together",
+     "The two sides of a connection both state a plain type (int, str, list, numpy.ndarray, ...), "
+     "and "
+     "none can be taken for the other; or both state a unit, and the units differ. An int is a "
+     "float, "
+     "a bool is an int, lists and tuples stand for each other; whatever is not plainly stated "
+     "fits.",
+     "def count() -> str: ...\ndef twice(count: int): ...",
+     "def count() -> int: ...\ndef twice(count: int): ..."},
 
     {"PS0201", "Unknown type",
      "type names no operator, builtin or Python object that can be found.", "type: table.raed",

@@ -130,6 +130,8 @@ class PlanBuilder {
   void wire_edges();
   void wire_operator(Draft& draft);
   void wire_structural(Draft& draft);
+  /// Reports an edge whose two sides state types that do not go together.
+  void check_types(const Draft& draft, const DraftEdge& edge, std::string_view wanted);
   bool find_producer(const Draft& draft, const Dependency& dependency, DraftEdge& edge);
   void order_nodes();
   void report_cycle(std::span<const std::int32_t> waiting);

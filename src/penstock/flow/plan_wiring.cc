@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "penstock/flow/plan_builder.h"
+#include "penstock/flow/type_text.h"
 
 namespace penstock::flow {
 namespace {
@@ -77,6 +78,31 @@ bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency
   return true;
 }
 
+void PlanBuilder::check_types(const Draft& draft, const DraftEdge& edge, std::string_view wanted) {
+  const Draft& producer = drafts_[static_cast<std::size_t>(edge.producer)];
+  const auto ordinal = static_cast<std::size_t>(edge.signal);
+  std::string_view produced;
+  if (edge.producer == Plan::kInputNode) {
+    produced = spec_.inputs[ordinal].type;
+  } else if (producer.type != nullptr && ordinal < producer.type->signature().signal_types.size()) {
+    produced = producer.type->signature().signal_types[ordinal];
+  }
+  const TypeClash clash = compare_types(produced, wanted);
+  if (clash == TypeClash::kFits) {
+    return;
+  }
+  const std::string source =
+      edge.producer == Plan::kInputNode
+          ? fmt::format("input '{}'", spec_.inputs[ordinal].id)
+          : fmt::format("'{}.{}'", producer.spec->id, producer.signals[ordinal]);
+  report(edge.mark, "PS0116",
+         fmt::format("{} is '{}', wanted '{}' for '{}' of node '{}'", source, produced, wanted,
+                     edge.binding.name, draft.spec->id),
+         clash == TypeClash::kUnit
+             ? "the units differ: convert in a node between them"
+             : "convert it in a node between them, or correct the annotation");
+}
+
 void PlanBuilder::wire_edges() {
   std::int32_t returns = 0;
   for (std::size_t i = 1; i < drafts_.size(); ++i) {
@@ -117,6 +143,8 @@ void PlanBuilder::wire_operator(Draft& draft) {
   }
   std::vector<bool> bound(signature.slots.size(), false);
   std::vector<std::string_view> extra;
+  std::vector<const core::Slot*> slots;  // of draft.edges; null: taken up by *args or **kwargs
+  const std::size_t num_problems = diagnostics_.size();
   bool mistyped = false;  // a slot that is not connected may be the one that was meant
   for (const Dependency& dependency : node.depends) {
     DraftEdge edge;
@@ -165,6 +193,7 @@ void PlanBuilder::wire_operator(Draft& draft) {
     edge.required = dependency.position >= 0 || (slot != nullptr && slot->required);
     edge.binding = {.position = dependency.position, .name = name};
     if (found) {
+      slots.push_back(slot);
       draft.edges.push_back(std::move(edge));
     } else {
       draft.broken = true;
@@ -176,6 +205,12 @@ void PlanBuilder::wire_operator(Draft& draft) {
              fmt::format("node '{}': '{}' needs its input '{}' ({}), which is not connected",
                          node.id, node.type, signature.slots[i].name, signature.slots[i].type),
              fmt::format("add to depends: - {}: NODE.SIGNAL", signature.slots[i].name));
+    }
+  }
+  // Types are looked at once the edges are right.
+  for (std::size_t i = 0; i < slots.size() && diagnostics_.size() == num_problems; ++i) {
+    if (slots[i] != nullptr) {
+      check_types(draft, draft.edges[i], slots[i]->type);
     }
   }
   if (draft.fixed_ports && !draft.broken) {

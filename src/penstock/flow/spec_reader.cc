@@ -13,22 +13,17 @@
 
 #include "penstock/core/operator.h"
 #include "penstock/flow/id_index.h"
+#include "penstock/flow/spec_keys.h"
 
 namespace penstock::flow {
 namespace {
 
 using Kind = YamlNode::Kind;
 
-constexpr std::array<std::string_view, 8> kTopKeys{
-    "noob_id", "noob_model", "noob_version", "description", "input", "assets", "nodes", "extends"};
-constexpr std::array<std::string_view, 12> kNodeKeys{
-    "type",        "id",    "depends",    "params",    "enabled", "stateful",
-    "description", "retry", "timeout_ms", "resources", "cache",   "where"};
-constexpr std::array<std::string_view, 6> kInputKeys{"type",    "id",       "scope",
-                                                     "default", "required", "description"};
-constexpr std::array<std::string_view, 6> kAssetKeys{"type",   "id",      "scope",
-                                                     "params", "depends", "description"};
-constexpr std::array<std::string_view, 4> kReserved{"assets", "input", "meta", "tube"};
+constexpr auto kTopNames = names_of(kTopKeys);
+constexpr auto kNodeNames = names_of(kNodeKeys);
+constexpr auto kInputNames = names_of(kInputKeys);
+constexpr auto kAssetNames = names_of(kAssetKeys);
 constexpr std::size_t kNearestLimit = 40;  // longer names get no guess
 
 bool is_name_character(char c, bool first) {
@@ -124,9 +119,9 @@ bool SpecReader::check_id(std::string_view id, Mark mark, std::string_view what)
                   "use letters, digits and '_', not starting with a digit");
     return false;
   }
-  if (std::ranges::find(kReserved, id) != kReserved.end()) {
+  if (std::ranges::find(kReservedIds, id) != kReservedIds.end()) {
     problems_.add(mark, "PS0015", fmt::format("{} '{}' is a reserved name", what, id),
-                  fmt::format("reserved names: {}", fmt::join(kReserved, ", ")));
+                  fmt::format("reserved names: {}", fmt::join(kReservedIds, ", ")));
     return false;
   }
   return true;
@@ -350,7 +345,7 @@ void SpecReader::read_node_field(const YamlTree& tree, const Field& field, NodeS
              name == "cache" || name == "where") {
     read_policy(tree, field, node);
   } else if (name != "nodeinfo") {  // noob writes it when it dumps a tube and drops it on load
-    unknown_key(name, field.mark, owner(), kNodeKeys);
+    unknown_key(name, field.mark, owner(), kNodeNames);
   }
 }
 
@@ -418,7 +413,7 @@ void SpecReader::read_input(const YamlTree& tree, std::string_view id, Mark mark
     } else if (name == "id") {
       check_own_id(tree, member, id, owner);
     } else {
-      unknown_key(name, at, owner, kInputKeys);
+      unknown_key(name, at, owner, kInputNames);
     }
   });
 }
@@ -455,7 +450,7 @@ void SpecReader::read_asset(const YamlTree& tree, std::string_view id, Mark mark
     } else if (name == "id") {
       check_own_id(tree, member, id, owner);
     } else {
-      unknown_key(name, at, owner, kAssetKeys);
+      unknown_key(name, at, owner, kAssetNames);
     }
   });
 }
@@ -524,12 +519,12 @@ void SpecReader::read_entry(const YamlTree& tree, std::string_view key, Mark mar
     read_extends(tree, value);
   } else if (key == "report") {
     spec_.report = tree.to_value(value);
-  } else if (key.starts_with("noob_") && std::ranges::find(kTopKeys, key) != kTopKeys.end()) {
+  } else if (key.starts_with("noob_") && std::ranges::find(kTopNames, key) != kTopNames.end()) {
     read_header(tree, key, value);
   } else if (key == "description") {
     read_header(tree, key, value);
   } else {
-    unknown_key(key, mark, "the tube", kTopKeys);
+    unknown_key(key, mark, "the tube", kTopNames);
   }
 }
 

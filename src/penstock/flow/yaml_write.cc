@@ -17,8 +17,10 @@ namespace {
 using core::Kind;
 using core::Value;
 
+constexpr int kMaxFlowColumn = 72;
+
 /// Conservative: letters, digits and a few marks, with no meaning of their own in YAML.
-bool is_plain_safe(std::string_view text) {
+bool is_plain_safe(std::string_view text, bool in_flow) {
   if (text.empty() || resolves_to_other_than_text(text) || text == "<<" || text == "=") {
     return false;
   }
@@ -31,9 +33,9 @@ bool is_plain_safe(std::string_view text) {
   if (text.back() == ' ' || text.starts_with("...")) {
     return false;
   }
-  return std::ranges::all_of(text, [&letter](char c) {
+  return std::ranges::all_of(text, [&letter, in_flow](char c) {
     return letter(c) || (c >= '0' && c <= '9') || c == ' ' || c == '-' || c == '+' || c == '(' ||
-           c == ')' || c == '*' || c == ';';
+           c == ')' || c == '*' || c == ';' || (!in_flow && (c == ',' || c == '=' || c == '<'));
   });
 }
 
@@ -139,16 +141,45 @@ std::string big_integer_text(const Value& value) {
   return digits;
 }
 
+/// "[a, b]" when all items are short scalars; empty otherwise.
+std::string flow_list(const std::vector<Value>& items, int indent) {
+  std::string out = "[";
+  for (const Value& item : items) {
+    const bool scalar = item.is_null() || item.is(Kind::kBool) || item.is(Kind::kInt) ||
+                        item.is(Kind::kFloat) || item.is(Kind::kText);
+    if (!scalar || out.size() > static_cast<std::size_t>(kMaxFlowColumn)) {
+      return {};
+    }
+    std::string text;
+    if (item.is(Kind::kText)) {
+      text = is_plain_safe(item.as_text(), true) ? item.as_text() : quoted(item.as_text());
+    } else if (append_yaml(text, item, 0).has_value()) {
+      text = text.substr(1, text.size() - 2);  // " 5\n"
+    }
+    out += out.size() == 1 ? text : ", " + text;
+  }
+  out += ']';
+  return static_cast<int>(out.size()) + indent <= kMaxFlowColumn ? out : std::string();
+}
+
 base::Status append_list(std::string& out, const std::vector<Value>& items, int indent) {
   if (items.empty()) {
     out += " []\n";
+    return {};
+  }
+  if (const std::string flow = flow_list(items, indent); !flow.empty()) {
+    out += fmt::format(" {}\n", flow);
     return {};
   }
   out += '\n';
   for (const Value& item : items) {
     out.append(static_cast<std::size_t>(indent), ' ');
     out += '-';
+    const std::size_t begin = out.size();
     PENSTOCK_RETURN_IF_ERROR(append_yaml(out, item, indent + 2));
+    if (out[begin] == '\n') {  // a block starts on the line of its dash
+      out.erase(begin, static_cast<std::size_t>(indent) + 2);
+    }
   }
   return {};
 }
@@ -171,7 +202,7 @@ base::Status append_map(std::string& out, const std::vector<core::MapEntry>& ent
 }  // namespace
 
 std::string yaml_text(std::string_view text) {
-  return is_plain_safe(text) ? std::string(text) : quoted(text);
+  return is_plain_safe(text, false) ? std::string(text) : quoted(text);
 }
 
 base::Status append_yaml(std::string& out, const Value& value, int indent) {

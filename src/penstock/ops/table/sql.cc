@@ -180,7 +180,8 @@ base::Status register_sql(core::Registry& registry) {
       "on columns without ties, and must not sum or average floats; counts, extrema, quantiles "
       "and sums of integers and decimals are safe.";
   spec.variadic = "tables by name, and values bound as $name";
-  spec.outputs = {{.name = "value", .type = "table", .summary = "the result, as 'result' says"}};
+  spec.outputs = {
+      {.name = "value", .type = "any", .summary = "the result, a table unless 'result' says else"}};
   spec.parameters = {
       {.name = "query", .type = "text", .summary = "one SELECT"},
       {.name = "parameters",

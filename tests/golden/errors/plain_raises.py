@@ -1,0 +1,5 @@
+def total():
+    return LIMIT
+
+
+LIMIT = int("many")
