@@ -54,30 +54,34 @@ base::Error describe_exception(std::exception_ptr thrown) {
   }
 }
 
-void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out) {
+void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out,
+              core::Later* later) {
   static thread_local CallScratch scratch;
   const Plan& plan = access.plan();
   const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
   scratch.context.seed = access.seed();
   scratch.context.cancel = access.cancel();
   scratch.context.sink = access.log_sink();
+  scratch.context.loop = access.loop();
+  scratch.context.wiring = access.wiring();
   const CallTarget target{.op = node.op.get(),
                           .state = access.state(task.node),
                           .needs_host = node.needs_host,
                           .native = node.native,
                           .may_see_host = plan.needs_host() || core::host_bridge() != nullptr};
+  const std::int64_t start_ns = base::fast_ns();
+  auto step = call_node(PlainAccess{access}, target, task, scratch, later);
+  scratch.converted.clear();
   out.task = task;
   out.worker = worker;
-  out.start_ns = base::fast_ns();
-  auto step = call_node(PlainAccess{access}, target, task, scratch);
-  out.duration_ns = base::fast_ns() - out.start_ns;
+  out.start_ns = start_ns;
+  out.duration_ns = base::fast_ns() - start_ns;
   if (step.has_value()) {
     out.step = *step;
     out.status = {};
   } else {
     out.status = base::fail(step.error());
   }
-  scratch.converted.clear();
 }
 
 }  // namespace penstock::flow

@@ -40,8 +40,9 @@ base::Error describe_exception(std::exception_ptr thrown);
 
 template <class Access>
 base::Result<core::Step> call_node(const Access& access, const CallTarget& target, const Task& task,
-                                   CallScratch& scratch) {
+                                   CallScratch& scratch, core::Later* later = nullptr) {
   core::Call call;
+  call.later = later;
   call.inputs = access.inputs(task, scratch.inputs);
   if (target.native && target.may_see_host) {
     if (call.inputs.data() != scratch.inputs.data()) {

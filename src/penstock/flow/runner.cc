@@ -33,11 +33,14 @@ Runner::Impl::Impl(std::shared_ptr<const Plan> plan_in, std::unique_ptr<Executor
       executor_(std::move(executor)),
       options_(std::move(options)),
       state_(plan, options_),
+      lifecycles_(state_, options_.name),
       large_(plan->nodes().size() > kLargePlan),
       next_event_id_(base::unix_us() << 10) {
   scratch_.context.seed = options_.seed;
   scratch_.context.cancel = options_.cancel;
   scratch_.context.sink = &state_.logs;
+  scratch_.context.loop = state_.loop();
+  scratch_.context.wiring = state_.wiring();
   for (const auto& observer : options_.observers) {
     detail_ |= observer->detail();
   }
@@ -65,6 +68,10 @@ base::Status Runner::Impl::init() {
   }
   PENSTOCK_RETURN_IF_ERROR(state_.make_states());
   PENSTOCK_RETURN_IF_ERROR(executor_->start(state_));
+  if (auto nodes = start_nodes(); !nodes.has_value()) {
+    executor_->stop();
+    return nodes;
+  }
   started_ = true;
   status_ = "ok";
   run_start_ns_ = last_tick_ns_ = base::fast_ns();
@@ -79,11 +86,29 @@ base::Status Runner::Impl::init() {
   return {};
 }
 
-void Runner::Impl::deinit() {
+base::Status Runner::Impl::start_nodes() {
+  return executor_->hosts_nodes() ? executor_->start_nodes() : lifecycles_.start_all();
+}
+
+base::Status Runner::Impl::stop_nodes() {
+  return executor_->hosts_nodes() ? executor_->stop_nodes() : lifecycles_.stop_all();
+}
+
+base::Status Runner::Impl::deinit() {
   if (!started_) {
-    return;
+    return {};
   }
   drop_open_epochs();
+  if (std::exchange(interrupted_, false)) {
+    options_.cancel->reset();  // what nodes do at their end is not to be cut short
+  }
+  base::Status stopped = stop_nodes();
+  if (!stopped.has_value()) {
+    status_ = "failed";
+    for (const auto& observer : options_.observers) {
+      observer->on_error(stopped.error());
+    }
+  }
   executor_->stop();
   (void)tick(base::fast_ns());
   count_instances();
@@ -92,6 +117,7 @@ void Runner::Impl::deinit() {
   for (const auto& observer : options_.observers) {
     observer->on_finish(end, metrics);
   }
+  return stopped;
 }
 
 RunSummary Runner::Impl::summary() const {
@@ -195,8 +221,17 @@ void Runner::Impl::count_instances() {
   }
 }
 
+void Runner::Impl::cancel_coroutines() {
+  if (state_.loop() != nullptr && num_out_ > 0) {
+    state_.loop()->cancel();
+  }
+}
+
 void Runner::Impl::drop_open_epochs() {
   fail_open_epochs({base::ErrorCode::kCancelled, "the run has stopped"});
+  if (state_.scheduler.num_open_epochs() > 0) {
+    cancel_coroutines();
+  }
   while (state_.scheduler.num_open_epochs() > 0) {
     auto root = drive();
     if (!root.has_value()) {
@@ -292,14 +327,16 @@ Runner::Runner(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> execu
 }
 
 Runner::~Runner() {
-  impl_->deinit();
+  if (const auto stopped = impl_->deinit(); !stopped.has_value()) {
+    std::fprintf(stderr, "penstock: %s\n", stopped.error().to_string().c_str());
+  }
 }
 
 base::Status Runner::init() {
   return impl_->init();
 }
-void Runner::deinit() {
-  impl_->deinit();
+base::Status Runner::deinit() {
+  return impl_->deinit();
 }
 base::Result<EpochResult> Runner::process(const core::Value& inputs) {
   return impl_->process(inputs);
