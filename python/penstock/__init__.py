@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock import _core
-from penstock._events import Epoch, Name, NoEvent, process_method
+from penstock._events import Epoch, EventMap, Name, NoEvent, RunnerContext, process_method
 
 if TYPE_CHECKING:
     from penstock._errors import (
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
         UnavailableError,
         UnimplementedError,
     )
+    from penstock._async_runner import AsyncRunner
+    from penstock._kinds import Node
     from penstock._run import Run, run
     from penstock._runners import MultiProcessRunner, SynchronousRunner, ThreadedRunner
     from penstock._tube import Tube
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _core.set_no_event(NoEvent)
+_core.register_codec(Epoch, "penstock.epoch", Epoch.to_payload, Epoch.from_payload)
+_core.register_codec(EventMap, "penstock.events", EventMap.to_payload, EventMap.from_payload)
 
 # Where each lazily imported name lives: `import penstock` stays fast, and a name costs its module
 # on first use only.
@@ -56,6 +60,8 @@ _HOMES = {
     "SynchronousRunner": "_runners",
     "ThreadedRunner": "_runners",
     "MultiProcessRunner": "_runners",
+    "AsyncRunner": "_async_runner",
+    "Node": "_kinds",
     "Error": "_errors",
     "LoadError": "_errors",
     "NodeError": "_errors",
@@ -81,7 +87,16 @@ _HOMES = {
     "empty": "_arrays",
 }
 
-__all__ = ["Epoch", "Name", "NoEvent", "process_method", "__version__", *_HOMES]
+__all__ = [
+    "Epoch",
+    "EventMap",
+    "Name",
+    "NoEvent",
+    "RunnerContext",
+    "process_method",
+    "__version__",
+    *_HOMES,
+]
 
 
 def __getattr__(name: str) -> object:
