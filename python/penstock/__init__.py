@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock import _core
-from penstock._events import Epoch, Name, NoEvent, process_method
+from penstock._events import Epoch, EventMap, Name, NoEvent, RunnerContext, process_method
 
 if TYPE_CHECKING:
     # "as" tells type checkers that the name is public here.
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         encode as encode,
         register_codec as register_codec,
     )
+    from penstock._async_runner import AsyncRunner as AsyncRunner
     from penstock._errors import (
         AlreadyExistsError as AlreadyExistsError,
         CancelledError as CancelledError,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         UnavailableError as UnavailableError,
         UnimplementedError as UnimplementedError,
     )
+    from penstock._kinds import Node as Node
     from penstock._run import (
         Run as Run,
         run as run,
@@ -64,6 +66,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _core.set_no_event(NoEvent)
+_core.register_codec(Epoch, "penstock.epoch", Epoch.to_payload, Epoch.from_payload)
+_core.register_codec(EventMap, "penstock.events", EventMap.to_payload, EventMap.from_payload)
 
 # Where each lazily imported name lives: `import penstock` stays fast, and a name costs its module
 # on first use only.
@@ -75,6 +79,8 @@ _HOMES = {
     "SynchronousRunner": "_runners",
     "ThreadedRunner": "_runners",
     "MultiProcessRunner": "_runners",
+    "AsyncRunner": "_async_runner",
+    "Node": "_kinds",
     "Error": "_errors",
     "LoadError": "_errors",
     "NodeError": "_errors",
@@ -100,7 +106,16 @@ _HOMES = {
     "empty": "_arrays",
 }
 
-__all__ = ["Epoch", "Name", "NoEvent", "process_method", "__version__", *_HOMES]
+__all__ = [
+    "Epoch",
+    "EventMap",
+    "Name",
+    "NoEvent",
+    "RunnerContext",
+    "process_method",
+    "__version__",
+    *_HOMES,
+]
 
 
 def __getattr__(name: str) -> object:

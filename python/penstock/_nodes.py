@@ -13,6 +13,7 @@ import sys
 import types
 import typing
 
+from penstock import _kinds
 from penstock._errors import InvalidArgumentError, NotFoundError
 
 # Introspection of plain functions is the same each time: keyed by the function itself.
@@ -25,20 +26,18 @@ def describe(type_name: str, params: dict):
     if target is None:
         return None
     if inspect.isclass(target):
-        return _describe_class(target, type_name, params)
+        instance = _make_instance(target, type_name, params)
+        described = _describe_class(target, instance, type_name, params)
+        return _kinds.complete(described, instance, type_name)
     if inspect.isgeneratorfunction(target):
-        return _describe_generator(target, type_name, params)
-    if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
-        raise InvalidArgumentError(
-            f"'{type_name}' is a coroutine; this version runs plain functions, generators and classes",
-            id="PS0114",
-        )
+        return _kinds.complete(_describe_generator(target, type_name, params), None, type_name)
     if not callable(target):
         raise InvalidArgumentError(
             f"'{type_name}' is a {type(target).__name__}, wanted a function, generator or class",
             id="PS0206",
         )
-    return _describe_function(target, type_name, params)
+    _kinds.check_no_async_generator(target, type_name)
+    return _kinds.complete(_describe_function(target, type_name, params), None, type_name)
 
 
 def find(type_name: str):
@@ -252,22 +251,31 @@ def _describe_generator(function, type_name: str, params: dict):
     return ("generator", generator, None, (), False, False, signals, True, types)
 
 
-def _describe_class(cls: type, type_name: str, params: dict):
-    method_name = next(
+def _process_method_of(cls: type) -> str:
+    return next(
         (
             name
             for name, member in inspect.getmembers(cls, callable)
             if getattr(member, "__penstock_process__", False)
-            or getattr(member, "__noob_process__", False)
+            or getattr(member, "__is_process_method__", False)  # noob's mark
         ),
         "process",
     )
-    if not callable(getattr(cls, method_name, None)):
+
+
+def _make_instance(cls: type, type_name: str, params: dict):
+    method = getattr(cls, _process_method_of(cls), None)
+    if not callable(method) or method is _kinds.Node.process:
         raise InvalidArgumentError(
             f"class '{type_name}' has no method 'process', and none is marked with @process_method",
             id="PS0206",
         )
-    instance = _construct(cls, type_name, params)
+    _kinds.check_no_async_generator(method, f"{type_name}.{method.__name__}")
+    return _construct(cls, type_name, params)
+
+
+def _describe_class(cls: type, instance: object, type_name: str, params: dict):
+    method_name = _process_method_of(cls)
     method = getattr(instance, method_name)
     function = method.__func__ if inspect.ismethod(method) else method
     if inspect.isgeneratorfunction(method):
@@ -275,23 +283,21 @@ def _describe_class(cls: type, type_name: str, params: dict):
         signals = _signals(hints.get("return"), True)
         types = _signal_types(hints, True, signals)
         return ("generator", method(), None, (), False, False, signals, True, types)
-    if inspect.iscoroutinefunction(method):
-        raise InvalidArgumentError(
-            f"'{type_name}.{method_name}' is a coroutine; this version runs plain methods",
-            id="PS0114",
-        )
     face = _face(function, type_name)
     slots = face.slots[1:] if inspect.ismethod(method) else face.slots
+    dynamic_signals, dynamic_slots = _kinds.dynamic_face(cls, params)
+    if dynamic_slots is not None:
+        slots = tuple((name, True, False, False, "any") for name in dynamic_slots)
     return (
         "function",
         method,
         None,
         slots,
         face.any_positional,
-        face.any_keyword,
-        face.signals,
-        True,
-        face.signal_types,
+        face.any_keyword and dynamic_slots is None,
+        tuple(dynamic_signals or face.signals),
+        bool(getattr(instance, "stateful", True)) if isinstance(instance, _kinds.Node) else True,
+        () if dynamic_signals else face.signal_types,
     )
 
 

@@ -21,8 +21,8 @@ class NodeOutput:
         *lines, rest = (getattr(self._rest, "text", "") + text).split("\n")
         self._rest.text = rest if len(rest) < 10_000 else ""
         for line in lines:
-            if line:
-                _core.log_line(line)
+            if line and not _core.log_line(line):
+                _log_in_coroutine(line)
         return count
 
     def writelines(self, lines: Any) -> None:
@@ -31,6 +31,13 @@ class NodeOutput:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _log_in_coroutine(line: str) -> None:
+    loop = sys.modules.get("penstock._loop")  # not loaded: no coroutine has ever run
+    call = loop.current_call.get() if loop is not None else None
+    if call is not None:
+        call.log(line)
 
 
 def keep_lines(results_go_to_stdout: bool) -> None:

@@ -63,7 +63,7 @@ class Tube:
         elif isinstance(source, os.PathLike) or not _is_text(source):
             text = os.fspath(source)
             is_path = True
-            if not text.endswith((".yaml", ".yml")) and not Path(text).exists():
+            if not text.endswith((".yaml", ".yml", ".py")) and not Path(text).exists():
                 text = _core.find_tube(text)
             _make_importable(Path(text).resolve().parent)
         else:

@@ -8,6 +8,7 @@ namespace penstock::bindings {
 void bind_cli(nanobind::module_& m);
 void bind_codec(nanobind::module_& m);
 void bind_log(nanobind::module_& m);
+void bind_loop(nanobind::module_& m);
 void bind_runner(nanobind::module_& m);
 void bind_worker(nanobind::module_& m);
 

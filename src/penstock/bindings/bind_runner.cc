@@ -15,6 +15,7 @@
 #include "penstock/bindings/pipeline_file.h"
 #include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_host.h"
+#include "penstock/bindings/py_loop.h"
 #include "penstock/bindings/py_value.h"
 #include "penstock/cli/python.h"
 #include "penstock/core/identity.h"
@@ -194,7 +195,7 @@ class PyRunner {
 
  public:
   PyRunner(const PyPlan& plan, const ExecutorChoice& choice, std::uint64_t seed,
-           std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight)
+           std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight, nb::object loop)
       : keep_lock_(choice.runner == "sync" && plan.plan->needs_host()) {
     flow::RunnerOptions options;
     options.name = choice.runner;
@@ -202,6 +203,9 @@ class PyRunner {
     options.shuffle = shuffle;
     options.max_epochs_in_flight = max_epochs_in_flight;
     options.cancel = &cancel_;
+    if (!loop.is_none()) {
+      options.loop = std::make_shared<PyLoop>(Ref(loop.release().ptr()));
+    }
     auto executor = value_or_throw(make_executor(*plan.plan, choice, plan.tube_inputs));
     runner_ = std::make_unique<flow::Runner>(plan.plan, std::move(executor), std::move(options));
   }
@@ -212,12 +216,22 @@ class PyRunner {
 
   void init() {
     check_free();
+    const Busy busy(*this);
     value_or_throw(unlocked([&] { return runner_->init(); }));
   }
   void deinit() {
     check_free();
-    unlocked([&] { runner_->deinit(); });
+    const Busy busy(*this);
+    auto ended = unlocked([&] { return runner_->deinit(); });
     drop_deferred();
+    value_or_throw(std::move(ended));
+  }
+  /// Asks what runs now to end. From any thread.
+  void cancel() {
+    if (busy_) {
+      cancel_requested_ = true;
+      cancel_.cancel();
+    }
   }
 
   /// One epoch's result; None when there is none.
@@ -313,7 +327,12 @@ class PyRunner {
   /// Marks the runner busy, so that a callback or a second thread gets an error, not a crash.
   struct Busy {
     explicit Busy(PyRunner& runner) : runner(runner) { runner.busy_ = true; }
-    ~Busy() { runner.busy_ = false; }
+    ~Busy() {
+      runner.busy_ = false;
+      if (std::exchange(runner.cancel_requested_, false)) {
+        runner.cancel_.reset();
+      }
+    }
     PyRunner& runner;
   };
 
@@ -328,7 +347,8 @@ class PyRunner {
   core::CancelToken cancel_;
   std::vector<std::shared_ptr<CallbackObserver>> callbacks_;
   bool keep_lock_;
-  bool busy_ = false;
+  bool busy_ = false;              // with the lock held
+  bool cancel_requested_ = false;  // with the lock held
   std::unique_ptr<flow::Runner> runner_;
 };
 
@@ -389,15 +409,16 @@ void bind_runner(nb::module_& m) {
           "__init__",
           [](PyRunner* self, const PyPlan& plan, const std::string& runner, std::int32_t workers,
              double task_timeout_s, std::uint64_t seed, std::optional<std::uint64_t> shuffle,
-             std::int32_t max_epochs_in_flight) {
+             std::int32_t max_epochs_in_flight, nb::object loop) {
             new (self) PyRunner(plan, {runner, workers, task_timeout_s}, seed, shuffle,
-                                max_epochs_in_flight);
+                                max_epochs_in_flight, std::move(loop));
           },
           nb::arg("plan"), nb::arg("runner"), nb::arg("workers"), nb::arg("task_timeout_s"),
           nb::arg("seed"), nb::arg("shuffle").none(), nb::arg("max_epochs_in_flight"),
-          nb::keep_alive<1, 2>())
+          nb::arg("loop").none() = nb::none(), nb::keep_alive<1, 2>())
       .def("init", &PyRunner::init)
       .def("deinit", &PyRunner::deinit)
+      .def("cancel", &PyRunner::cancel)
       .def("process", &PyRunner::process)
       .def("step", &PyRunner::step)
       .def("run", &PyRunner::run, nb::arg("num_epochs").none(), nb::arg("inputs"))

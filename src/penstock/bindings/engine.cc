@@ -71,6 +71,9 @@ base::Status check_runner(std::string_view name) {
 base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& plan,
                                                             const ExecutorChoice& choice,
                                                             const core::Value& tube_inputs) {
+  if (choice.runner == kAsyncRunner) {
+    return std::make_unique<exec::ThreadExecutor>(choice.num_workers);
+  }
   PENSTOCK_RETURN_IF_ERROR(check_runner(choice.runner));
   if (choice.runner == "sync") {
     return std::make_unique<exec::InlineExecutor>();

@@ -16,8 +16,12 @@ std::span<const flow::Resolver* const> resolvers();
 /// Python names alone.
 const flow::Resolver* python_resolver();
 
+/// The runner of AsyncRunner: threads, with coroutines on the caller's event loop. It has no name
+/// users could give.
+inline constexpr std::string_view kAsyncRunner = "async";
+
 struct ExecutorChoice {
-  std::string runner = "sync";   ///< "sync", "threads", "processes"
+  std::string runner = "sync";   ///< "sync", "threads", "processes", kAsyncRunner
   std::int32_t num_workers = 0;  ///< 0 = one per core
   double task_timeout_s = 300;   ///< processes
 };

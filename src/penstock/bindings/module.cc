@@ -2,8 +2,8 @@
 #include <nanobind/nanobind.h>
 
 #include "penstock/bindings/bind.h"
+#include "penstock/bindings/py_emit.h"
 #include "penstock/bindings/py_host.h"
-#include "penstock/bindings/py_node.h"
 
 NB_MODULE(_core, m) {
   namespace b = penstock::bindings;
@@ -12,6 +12,7 @@ NB_MODULE(_core, m) {
   b::bind_cli(m);
   b::bind_codec(m);
   b::bind_log(m);
+  b::bind_loop(m);
   b::bind_runner(m);
   b::bind_worker(m);
 }

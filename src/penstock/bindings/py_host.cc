@@ -1,8 +1,10 @@
 #include "penstock/bindings/py_host.h"
 
 #include <atomic>
+#include <memory>
 
 #include "penstock/bindings/py_error.h"
+#include "penstock/bindings/py_loop.h"
 #include "penstock/bindings/py_value.h"
 
 namespace penstock::bindings {
@@ -80,6 +82,10 @@ class PythonBridge final : public core::HostBridge {
     saved_thread = nullptr;
     PyEval_RestoreThread(mine);
     PyGILState_Release(PyGILState_UNLOCKED);
+  }
+
+  std::shared_ptr<core::HostLoop> make_loop(const core::CancelToken* cancel) const override {
+    return std::make_shared<PyLoop>(cancel);
   }
 
   base::Status check_signals() const override {

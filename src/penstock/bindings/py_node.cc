@@ -5,8 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "penstock/bindings/py_emit.h"
 #include "penstock/bindings/py_host.h"
+#include "penstock/bindings/py_inject.h"
 #include "penstock/bindings/py_log.h"
+#include "penstock/bindings/py_loop.h"
 #include "penstock/bindings/py_ref.h"
 #include "penstock/bindings/py_value.h"
 #include "penstock/core/identity.h"
@@ -14,66 +17,71 @@
 namespace penstock::bindings {
 namespace {
 
-PyObject* no_event = nullptr;
+/// init() and deinit() of an object that is a penstock.Node. Lock held.
+class NodeLifecycle final : public core::Lifecycle {
+ public:
+  explicit NodeLifecycle(Ref instance) : instance_(std::move(instance)) {}
 
-/// penstock.NoEvent, or noob's marker (a str enum member with this very text).
-bool is_no_event(PyObject* object) {
-  if (object == no_event) {
-    return true;
-  }
-  return PyUnicode_Check(object) && !PyUnicode_CheckExact(object) &&
-         PyUnicode_CompareWithASCIIString(object, "__META__NoEvent") == 0;
-}
-
-/// Writes a call's result to the outputs; takes over the reference.
-base::Status emit(PyObject* result, std::span<core::Value> outputs,
-                  std::span<const std::string> signals) {
-  if (is_no_event(result)) {
-    Py_DECREF(result);
-    return {};
-  }
-  if (outputs.size() == 1) {
-    outputs[0] = box(result);
-    return {};
-  }
-  if (outputs.empty()) {
-    Py_DECREF(result);
-    return {};
-  }
-  const bool is_sequence = PyTuple_Check(result) || PyList_Check(result);
-  const Py_ssize_t count = is_sequence ? PySequence_Fast_GET_SIZE(result) : -1;
-  if (count != static_cast<Py_ssize_t>(outputs.size())) {
-    const std::string seen = is_sequence ? fmt::format("{} values", count)
-                                         : fmt::format("a {}", Py_TYPE(result)->tp_name);
-    Py_DECREF(result);
-    return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
-                                  fmt::format("wrong number of outputs: seen {}, wanted {} ({})",
-                                              seen, outputs.size(), fmt::join(signals, ", ")))
-                          .with_id("PS0402")
-                          .with_help("return one value per signal, as a tuple"));
-  }
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(result, i);
-    if (!is_no_event(item)) {
-      outputs[static_cast<std::size_t>(i)] = box(Py_NewRef(item));
+  base::Status start(core::State* /*state*/, const core::Session& session) const override {
+    const Ref inputs(unbox(*session.inputs));
+    if (!inputs) {
+      return base::fail(take_python_error());
     }
+    const Ref context(Py_BuildValue("{s:s,s:O}", "runner", std::string(session.runner).c_str(),
+                                    "inputs", inputs.get()));
+    return call("start_node", context.get(), session);
   }
-  Py_DECREF(result);
-  return {};
-}
+  base::Status stop(core::State* /*state*/, const core::Session& session) const override {
+    return call("stop_node", nullptr, session);
+  }
+
+ private:
+  base::Status call(const char* function, PyObject* context, const core::Session& session) const {
+    const CallScope scope(session.context);
+    const Ref module(PyImport_ImportModule("penstock._kinds"));
+    Ref result(module ? PyObject_CallMethod(module.get(), function, context != nullptr ? "OO" : "O",
+                                            instance_.get(), context)
+                      : nullptr);
+    if (result && PyCoro_CheckExact(result.get())) {
+      auto* const loop = static_cast<PyLoop*>(session.context->loop);
+      result = Ref(loop->run(result.release()));
+    }
+    if (!result) {
+      return base::fail(take_python_error());
+    }
+    return {};
+  }
+
+  Ref instance_;
+};
+
+/// What describe() tells of a Python node besides its signature. Immutable.
+struct PythonKind {
+  bool is_async = false;
+  std::vector<Injection> injections;
+  std::unique_ptr<const NodeLifecycle> lifecycle;  ///< of a penstock.Node
+};
 
 /// Calls `callable` with the node's inputs and its fixed keyword arguments.
 class CallableOperator final : public core::Operator {
  public:
   CallableOperator(Ref callable, PyObject* params, std::span<const core::Binding> bindings,
-                   std::vector<std::string> signals)
-      : callable_(std::move(callable)), signals_(std::move(signals)) {
+                   std::vector<std::string> signals, std::shared_ptr<const PythonKind> kind)
+      : callable_(std::move(callable)), signals_(std::move(signals)), kind_(std::move(kind)) {
     for (std::size_t i = 0; i < bindings.size(); ++i) {
       if (bindings[i].position >= 0) {
         positional_.push_back(i);
       } else {
-        keyword_.push_back({Ref(PyUnicode_InternFromString(bindings[i].name.c_str())), i, Ref()});
+        keyword_.push_back(
+            {Ref(PyUnicode_InternFromString(bindings[i].name.c_str())), i, Ref(), nullptr});
       }
+      slots_.push_back(Ref(bindings[i].name.empty()
+                               ? PyLong_FromLong(bindings[i].position)
+                               : PyUnicode_InternFromString(bindings[i].name.c_str())));
+    }
+    for (const Injection& injection : kind_->injections) {
+      keyword_.push_back(
+          {Ref(PyUnicode_InternFromString(injection.name.c_str())), kNoInput, Ref(), &injection});
     }
     PyObject *key = nullptr, *value = nullptr;
     Py_ssize_t at = 0;
@@ -84,7 +92,7 @@ class CallableOperator final : public core::Operator {
       if (same != keyword_.end()) {
         same->fallback = Ref(Py_NewRef(value));
       } else {
-        keyword_.push_back({Ref(Py_NewRef(key)), kNoInput, Ref(Py_NewRef(value))});
+        keyword_.push_back({Ref(Py_NewRef(key)), kNoInput, Ref(Py_NewRef(value)), nullptr});
       }
     }
     PyObject* names = PyTuple_New(static_cast<Py_ssize_t>(keyword_.size()));
@@ -143,6 +151,13 @@ class CallableOperator final : public core::Operator {
         put(*call.inputs[keyword.input]);
       } else if (keyword.fallback) {
         args[count++] = keyword.fallback.get();
+      } else if (keyword.injection != nullptr) {
+        PyObject* object = make_injected(*keyword.injection, call, slots_);
+        failed |= object == nullptr;
+        args[count++] = object;
+        if (object != nullptr) {
+          owned[num_owned++] = object;
+        }
       }
     }
     const CallScope scope(call.context);
@@ -150,18 +165,22 @@ class CallableOperator final : public core::Operator {
         failed ? nullptr
                : PyObject_Vectorcall(callable_.get(), args + 1,
                                      num_positional | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
-    base::Status status;
+    base::Result<core::Step> step = core::Step::kDone;
     if (result == nullptr) {
-      status = base::fail(take_python_error());
-    } else {
-      status = emit(result, call.outputs, signals_);
+      step = base::fail(take_python_error());
+    } else if (PyCoro_CheckExact(result) || kind_->is_async) [[unlikely]] {
+      step = await_result(result, call, signals_);
+    } else if (auto emitted = emit(result, call.outputs, signals_); !emitted.has_value()) {
+      step = base::fail(std::move(emitted.error()));
     }
     for (std::size_t i = 0; i < num_owned; ++i) {
       Py_DECREF(owned[i]);
     }
-    PENSTOCK_RETURN_IF_ERROR(status);
-    return core::Step::kDone;
+    return step;
   }
+
+  bool is_async() const override { return kind_->is_async; }
+  const core::Lifecycle* lifecycle() const override { return kind_->lifecycle.get(); }
 
  private:
   static constexpr std::size_t kSmallCall = 12;
@@ -169,14 +188,16 @@ class CallableOperator final : public core::Operator {
 
   struct Keyword {
     Ref name;
-    std::size_t input;  ///< kNoInput: a parameter only
-    Ref fallback;       ///< the parameter's value, if there is one
+    std::size_t input;           ///< kNoInput: a parameter only
+    Ref fallback;                ///< the parameter's value, if there is one
+    const Injection* injection;  ///< null: not made for the call
   };
 
   Ref present_names(const core::Call& call) const {
     PyObject* list = PyList_New(0);
     for (const Keyword& keyword : keyword_) {
-      if (keyword.fallback || !call.inputs[keyword.input]->is_absent()) {
+      if (keyword.input == kNoInput || keyword.fallback ||
+          !call.inputs[keyword.input]->is_absent()) {
         PyList_Append(list, keyword.name.get());
       }
     }
@@ -190,13 +211,18 @@ class CallableOperator final : public core::Operator {
   std::vector<Keyword> keyword_;
   Ref all_names_;
   std::vector<std::string> signals_;
+  std::vector<Ref> slots_;  ///< per input: its name, else its position
+  std::shared_ptr<const PythonKind> kind_;
 };
 
 /// Advances a generator made once.
 class GeneratorOperator final : public core::Operator {
  public:
-  GeneratorOperator(Ref generator, std::vector<std::string> signals)
-      : generator_(std::move(generator)), signals_(std::move(signals)) {}
+  GeneratorOperator(Ref generator, std::vector<std::string> signals,
+                    std::shared_ptr<const PythonKind> kind)
+      : generator_(std::move(generator)), signals_(std::move(signals)), kind_(std::move(kind)) {}
+
+  const core::Lifecycle* lifecycle() const override { return kind_->lifecycle.get(); }
 
   base::Result<core::Step> call(core::Call& call) const override {
     const CallScope scope(call.context);
@@ -214,17 +240,19 @@ class GeneratorOperator final : public core::Operator {
  private:
   Ref generator_;
   std::vector<std::string> signals_;
+  std::shared_ptr<const PythonKind> kind_;
 };
 
 class PythonType final : public core::NodeType {
  public:
   PythonType(core::Signature signature, std::string identity, Ref target, Ref params,
-             bool is_generator)
+             bool is_generator, PythonKind kind)
       : signature_(std::move(signature)),
         identity_(std::move(identity)),
         target_(std::move(target)),
         params_(std::move(params)),
-        is_generator_(is_generator) {}
+        is_generator_(is_generator),
+        kind_(std::make_shared<const PythonKind>(std::move(kind))) {}
 
   const core::Signature& signature() const override { return signature_; }
 
@@ -232,16 +260,18 @@ class PythonType final : public core::NodeType {
       std::span<const core::Binding> bindings) const override {
     const core::HostLock lock;
     if (is_generator_) {
-      return std::make_shared<GeneratorOperator>(Ref(target_.share()), signature_.signals);
+      return std::make_shared<GeneratorOperator>(Ref(target_.share()), signature_.signals, kind_);
     }
     PyObject* fixed = params_.get() == Py_None ? nullptr : params_.get();
     return std::make_shared<CallableOperator>(Ref(target_.share()), fixed, bindings,
-                                              signature_.signals);
+                                              signature_.signals, kind_);
   }
 
   std::string identity() const override { return identity_; }
   // A generator is one node's; so may be an object made for it.
-  bool is_shareable() const override { return !signature_.stateful && !is_generator_; }
+  bool is_shareable() const override {
+    return !signature_.stateful && !is_generator_ && kind_->lifecycle == nullptr;
+  }
 
  private:
   core::Signature signature_;
@@ -249,6 +279,7 @@ class PythonType final : public core::NodeType {
   Ref target_;
   Ref params_;
   bool is_generator_;
+  std::shared_ptr<const PythonKind> kind_;
 };
 
 std::string text_of(PyObject* object) {
@@ -257,10 +288,6 @@ std::string text_of(PyObject* object) {
 }
 
 }  // namespace
-
-void set_no_event(PyObject* sentinel) {
-  no_event = Py_NewRef(sentinel);
-}
 
 base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
     const flow::NodeSpec& node, const core::Value& params) const {
@@ -271,8 +298,9 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
     return base::fail(take_python_error());
   }
   // None: not a Python name. Otherwise (kind, target, params, slots, any_positional, any_keyword,
-  // signals, stateful, types of the signals); slots are (name, required, has_default, positional,
-  // type).
+  // signals, stateful, types of the signals, is_async, injections, node); slots are (name,
+  // required, has_default, positional, type), injections as in read_injections(), node is None or
+  // has init() and deinit().
   Ref found(
       PyObject_CallMethod(module.get(), "describe", "sO", node.type.c_str(), arguments.get()));
   if (!found) {
@@ -282,11 +310,12 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
     return std::unique_ptr<core::NodeType>();
   }
   const char* kind = nullptr;
-  PyObject *target = nullptr, *fixed = nullptr, *slots = nullptr, *signals = nullptr,
-           *types = nullptr;
-  int any_positional = 0, any_keyword = 0, stateful = 0;
-  if (PyArg_ParseTuple(found.get(), "sOOOppOpO", &kind, &target, &fixed, &slots, &any_positional,
-                       &any_keyword, &signals, &stateful, &types) == 0) {
+  PyObject *target = nullptr, *fixed = nullptr, *slots = nullptr, *signals = nullptr;
+  PyObject *types = nullptr, *injections = nullptr, *instance = nullptr;
+  int any_positional = 0, any_keyword = 0, stateful = 0, is_async = 0;
+  if (PyArg_ParseTuple(found.get(), "sOOOppOpOpOO", &kind, &target, &fixed, &slots, &any_positional,
+                       &any_keyword, &signals, &stateful, &types, &is_async, &injections,
+                       &instance) == 0) {
     return base::fail(take_python_error());
   }
   core::Signature signature;
@@ -312,11 +341,17 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
   signature.source = is_generator;
   signature.needs_host = true;
   signature.native = false;
+  PythonKind python_kind{
+      .is_async = is_async != 0, .injections = read_injections(injections), .lifecycle = nullptr};
+  if (instance != Py_None) {
+    python_kind.lifecycle = std::make_unique<const NodeLifecycle>(Ref(Py_NewRef(instance)));
+  }
   auto encoded = core::encode(params);
   const std::string identity =
       fmt::format("python:{}:", node.type) + (encoded.has_value() ? *encoded : std::string());
-  return std::unique_ptr<core::NodeType>(std::make_unique<PythonType>(
-      std::move(signature), identity, Ref(Py_NewRef(target)), Ref(Py_NewRef(fixed)), is_generator));
+  return std::unique_ptr<core::NodeType>(
+      std::make_unique<PythonType>(std::move(signature), identity, Ref(Py_NewRef(target)),
+                                   Ref(Py_NewRef(fixed)), is_generator, std::move(python_kind)));
 }
 
 }  // namespace penstock::bindings

@@ -24,7 +24,4 @@ class PythonResolver final : public flow::Resolver {
       const flow::AssetSpec& asset, const core::Value& params) const override;
 };
 
-/// The sentinel a function returns for "no event" (penstock.NoEvent). Set once at import.
-void set_no_event(PyObject* sentinel);
-
 }  // namespace penstock::bindings

@@ -1,4 +1,4 @@
-// An owned reference to a Python object that may be let go of by any thread.
+// Ref: an owned reference to a Python object that any thread may let go.
 #pragma once
 
 #include <utility>
@@ -9,7 +9,7 @@
 
 namespace penstock::bindings {
 
-/// Dropped with the interpreter lock held.
+/// Takes over one reference, and drops it with the interpreter lock held.
 class Ref {
  public:
   Ref() = default;
@@ -27,6 +27,7 @@ class Ref {
   }
   PyObject* get() const { return object_; }
   PyObject* share() const { return Py_NewRef(object_); }
+  PyObject* release() { return std::exchange(object_, nullptr); }
   explicit operator bool() const { return object_ != nullptr; }
 
  private:

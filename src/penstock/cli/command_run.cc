@@ -242,7 +242,9 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
       status = runner.run(epochs, inputs.process,
                           [](const flow::EpochResult&) -> base::Status { return {}; });
     }
-    runner.deinit();
+    if (auto ended = runner.deinit(); status.has_value()) {
+      status = std::move(ended);
+    }
     summary = runner.summary();
   }
   add_changes(*watchers);

@@ -5,6 +5,7 @@
 // process needs one, and that knows how to hold the host's interpreter lock.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "penstock/base/result.h"
@@ -12,8 +13,19 @@
 
 namespace penstock::core {
 
+class CancelToken;  // operator.h
+
 /// One object of the host language. Made and destroyed by the binding.
 class HostObject : public Object {};
+
+/// An event loop of the host language, where its coroutines run: one per runner, made by the
+/// binding. Thread-safe.
+class HostLoop {
+ public:
+  virtual ~HostLoop() = default;
+  /// Asks every coroutine that is on it to end; each ends soon, as a rule with an error.
+  virtual void cancel() = 0;
+};
 
 /// The embedding language, seen from the engine. Thread-safe.
 class HostBridge {
@@ -37,6 +49,11 @@ class HostBridge {
   virtual bool is_locked() const = 0;
   /// Called by a thread of ours that will never take the lock again, before it ends.
   virtual void forget_thread() const = 0;
+
+  /// A loop of its own for a runner; costs nothing until a coroutine is given to it. While it runs
+  /// one on the runner's own thread it looks at `cancel`, which outlives it (null: never
+  /// cancelled).
+  virtual std::shared_ptr<HostLoop> make_loop(const CancelToken* cancel) const = 0;
 
   /// Runs pending signal handlers; an error (kCancelled) when the user asked to stop.
   virtual base::Status check_signals() const = 0;

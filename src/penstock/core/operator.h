@@ -40,6 +40,25 @@ class LogSink {
   virtual void log(const Context& context, std::string_view line) = 0;
 };
 
+class HostLoop;  // host.h
+
+/// How nodes are connected, for the few operators whose work depends on it. Immutable, thread-safe.
+class Wiring {
+ public:
+  /// Where an input of a node comes from.
+  struct Source {
+    std::string node;  ///< "input" for an input of the tube
+    std::string signal;
+    std::int32_t depth = 0;  ///< how many indices of Context::path its epoch has
+  };
+
+  virtual ~Wiring() = default;
+  /// Ids of the maps around `node`, outermost first: one per index of Context::path.
+  virtual std::vector<std::string> maps(std::int32_t node) const = 0;
+  /// `input` counts the node's bindings (or its ports, with Signature::fixed_ports).
+  virtual Source source(std::int32_t node, std::int32_t input) const = 0;
+};
+
 /// Where in the run a call happens. Owned by the runner; valid during the call.
 struct Context {
   const std::string* node_id = nullptr;  ///< node id in the tube; null outside a run
@@ -49,6 +68,8 @@ struct Context {
   std::uint64_t seed = 0;                ///< of the run; key random numbers by (seed, node, epoch)
   const CancelToken* cancel = nullptr;   ///< null = cannot be cancelled
   LogSink* sink = nullptr;               ///< null = log lines are dropped
+  HostLoop* loop = nullptr;              ///< where coroutines of the host run; null without a host
+  const Wiring* wiring = nullptr;        ///< null outside a run
 
   bool is_cancelled() const { return cancel != nullptr && cancel->is_cancelled(); }
   /// One line for the node's log.
@@ -63,6 +84,18 @@ struct Context {
 enum class Step : std::uint8_t {
   kDone,       ///< Outputs written; a signal left absent means "no event".
   kExhausted,  ///< A source has ended: nothing was emitted, and it must not be called again.
+  kPending,    ///< The call goes on, and its end is told to Call::later.
+};
+
+/// Takes the end of a call that goes on after Operator::call() has returned. Thread-safe.
+class Later {
+ public:
+  /// Exactly once, after the outputs were written; perhaps before call() has returned, which must
+  /// answer kPending all the same. This object is gone afterwards.
+  virtual void finish(base::Result<Step> step) = 0;
+
+ protected:
+  ~Later() = default;
 };
 
 /// State of a stateful node: one object per run, in one place, handed to every call.
@@ -72,12 +105,35 @@ class State {
 };
 
 /// One call. `inputs[i]` belongs to the i-th binding (or declared port); absent = no event on an
-/// optional input. `outputs[i]` is signal i, absent on entry. Spans are valid during the call.
+/// optional input. `outputs[i]` is signal i, absent on entry. Spans are valid during the call;
+/// `outputs` and `context->sink`, `cancel`, `loop` until Later::finish() when it goes on after
+/// that.
 struct Call {
   std::span<const Value* const> inputs;
   std::span<Value> outputs;
   State* state = nullptr;
   const Context* context = nullptr;
+  Later* later = nullptr;  ///< null: the call must be over when call() returns
+};
+
+/// A run as a node sees it when it is started and stopped.
+struct Session {
+  const std::string* node_id = nullptr;
+  std::string_view runner;        ///< "sync", "threads", "processes", "async"
+  const Value* inputs = nullptr;  ///< map of the tube-scoped inputs
+  const Context* context = nullptr;
+};
+
+/// What a node does at the beginning and the end of a run, in the process where its calls are made.
+class Lifecycle {
+ public:
+  /// Before the first call. An error: the run does not begin.
+  virtual base::Status start(State* state, const Session& session) const = 0;
+  /// After the last call, also when the run failed, if start() has succeeded.
+  virtual base::Status stop(State* state, const Session& session) const = 0;
+
+ protected:
+  ~Lifecycle() = default;
 };
 
 /// A node's work, bound to its parameters and edges. Immutable and thread-safe while running.
@@ -90,6 +146,10 @@ class Operator {
   virtual base::Result<std::unique_ptr<State>> make_state() const {
     return std::unique_ptr<State>();
   }
+  /// True when calls go on by themselves (kPending) where that is allowed: they need no thread.
+  virtual bool is_async() const { return false; }
+  /// Null for a node that does nothing at the beginning and the end of a run.
+  virtual const Lifecycle* lifecycle() const { return nullptr; }
 };
 
 /// An object that nodes share: call() gives it, as its only output. Where its scope is one run, the

@@ -185,6 +185,16 @@ base::Status ProcessExecutor::read_done(std::int32_t worker, const Frame& frame)
   failed_starts_ = 0;
   if (done.slot == kNoSlot) {
     peer.pop();
+    if (!done.failed) {
+      return {};
+    }
+    const base::Error error = reader.get_error();
+    PENSTOCK_RETURN_IF_ERROR(reader.status());
+    if (!asking_) {  // a node that lived in a lost worker could not be started again
+      broken_ = error;
+      return base::fail(error);
+    }
+    node_error_ = error;
     return {};
   }
   const flow::Task& task = slots_[done.slot].task;

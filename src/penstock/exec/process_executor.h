@@ -44,6 +44,9 @@ class ProcessExecutor final : public flow::Executor {
 
   base::Status start(const flow::TaskAccess& access) override;
   void stop() override;
+  bool hosts_nodes() const override { return true; }
+  base::Status start_nodes() override;
+  base::Status stop_nodes() override;
   std::int32_t num_workers() const override { return options_.num_workers; }
   std::int64_t capacity() const override { return std::int64_t{512} * options_.num_workers; }
   base::Status submit(std::span<const flow::Task> tasks) override;
@@ -85,6 +88,10 @@ class ProcessExecutor final : public flow::Executor {
   base::Error start_error(std::int32_t worker, std::string_view detail) const;
   void note_memory();
 
+  // process_nodes.cc: nodes with a lifecycle
+  base::Status ask(FrameType type, std::int32_t node, std::int64_t timeout_ms);
+  base::Status send_node(FrameType type, std::int32_t node, Peer& peer);
+
   // process_recovery.cc: workers that end, time limits, cancellation
   void check_health();
   void check_deadlines();
@@ -108,7 +115,10 @@ class ProcessExecutor final : public flow::Executor {
   CopyCache copies_;                          ///< shared by all workers' exchanges
   std::optional<Placement> placement_;
   History history_;
-  std::optional<base::Error> broken_;  ///< no worker can be had any more
+  std::optional<base::Error> broken_;        ///< no worker can be had any more
+  std::vector<std::int32_t> started_nodes_;  ///< those with a lifecycle, in order
+  bool asking_ = false;                      ///< in ask()
+  std::optional<base::Error> node_error_;    ///< what ask() was answered
 
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;

@@ -56,7 +56,9 @@ base::Result<std::vector<Value>> run(const std::string& yaml,
     results.push_back(std::move(result.value));
     return base::Status();
   });
-  runner.deinit();
+  if (auto ended = runner.deinit(); status.has_value()) {
+    status = std::move(ended);
+  }
   if (!status.has_value()) {
     return base::fail(status.error());
   }

@@ -112,6 +112,9 @@ base::Status ProcessExecutor::start_peer(std::int32_t worker) {
   peer->link().exchange().set_copies(&copies_);
   // What lived in a worker before this one, or before the run was stopped.
   for (const std::int32_t node : placement_->pinned_nodes(worker)) {
+    if (std::ranges::find(started_nodes_, node) != started_nodes_.end()) {
+      PENSTOCK_RETURN_IF_ERROR(send_node(FrameType::kStartNode, node, *peer));
+    }
     const std::string& id = access_->plan().nodes()[static_cast<std::size_t>(node)].id;
     PENSTOCK_ASSIGN_OR_RETURN(const std::int32_t answers,
                               history_.replay(node, id, access_->seed(), peer->link()));
@@ -201,6 +204,7 @@ void ProcessExecutor::stop() {
     }
   }
   copies_.clear();
+  started_nodes_.clear();
   peers_.clear();
   pinned_queues_.clear();
   shared_queue_.clear();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "penstock/flow/lifecycles.h"
+
 namespace penstock::exec {
 namespace {
 
@@ -26,7 +28,7 @@ Placement::Placement(const flow::Plan& plan, std::int32_t num_workers)
   std::int32_t next = 0;
   for (std::size_t i = 0; i < pins_.size(); ++i) {
     const flow::PlanNode& node = plan.nodes()[i];
-    if (node.stateful && node.op != nullptr) {
+    if (node.op != nullptr && !node.is_local && (node.stateful || flow::has_lifecycle(node))) {
       pins_[i] = next++ % num_workers;
     }
   }

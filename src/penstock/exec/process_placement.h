@@ -17,7 +17,8 @@ class Placement {
  public:
   static constexpr std::int32_t kAny = -1;
 
-  /// Stateful operators are spread over the workers in plan order, each bound to one for good.
+  /// Stateful operators and those with a lifecycle are spread over the workers in plan order, each
+  /// bound to one for good.
   Placement(const flow::Plan& plan, std::int32_t num_workers);
 
   /// The worker a node is bound to, or kAny.

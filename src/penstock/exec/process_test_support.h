@@ -46,6 +46,8 @@ class TableAccess final : public flow::TaskAccess, public core::LogSink {
   std::uint64_t seed() const override { return 7; }
   const core::CancelToken* cancel() const override { return &cancel_token; }
   core::LogSink* log_sink() const override { return const_cast<TableAccess*>(this); }
+  core::HostLoop* loop() const override { return nullptr; }
+  const core::Wiring* wiring() const override { return nullptr; }
   void log(const core::Context& context, std::string_view line) override;
 
   core::CancelToken cancel_token;

@@ -25,6 +25,8 @@ enum class FrameType : std::uint32_t {
   kReplayMany,  ///< ReplayMany: the same for calls without inputs; answered when all is done
   kForget,      ///< SegmentId of a segment that is going
   kStop,        ///< end cleanly
+  kStartNode,   ///< int32 node: start its core::Lifecycle; answered by a completion of kNoSlot
+  kStopNode,    ///< the same for its end
   // worker -> run
   kReady,   ///< the plan is compiled
   kFailed,  ///< error: cannot start
@@ -89,7 +91,7 @@ class WireReader {
   bool ok_ = true;
 };
 
-/// The slot of a completion that answers kReplayMany.
+/// The slot of a completion that answers kReplayMany, kStartNode or kStopNode.
 inline constexpr std::uint32_t kNoSlot = 0xffff'ffff;
 
 /// What a worker needs to run a task besides its inputs.

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <optional>
+#include <tuple>
 
 #include "penstock/base/clock.h"
 #include "penstock/core/host.h"
@@ -33,6 +35,32 @@ bool spin(Ready ready) {
 
 }  // namespace
 
+/// A call that goes on after it returned. Owns itself until its end.
+class ThreadExecutor::Pending final : public core::Later {
+ public:
+  Pending(ThreadExecutor& executor, const flow::Task& task) : executor_(executor) {
+    completion_.task = task;
+    completion_.start_ns = base::fast_ns();
+  }
+
+  void finish(base::Result<core::Step> step) override {
+    completion_.duration_ns = base::fast_ns() - completion_.start_ns;
+    if (step.has_value()) {
+      completion_.step = *step;
+    } else {
+      completion_.status = base::fail(std::move(step.error()));
+    }
+    ThreadExecutor& executor = executor_;
+    flow::Completion completion = std::move(completion_);
+    delete this;
+    executor.take_end(std::move(completion));
+  }
+
+ private:
+  ThreadExecutor& executor_;
+  flow::Completion completion_;
+};
+
 std::int32_t num_usable_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -52,6 +80,9 @@ ThreadExecutor::~ThreadExecutor() {
 
 base::Status ThreadExecutor::start(const flow::TaskAccess& access) {
   access_ = &access;
+  has_async_ = std::ranges::any_of(access.plan().nodes(), [](const flow::PlanNode& node) {
+    return node.op != nullptr && node.op->is_async();
+  });
   {
     const base::MutexLock lock(mutex_);
     stopping_ = false;
@@ -81,7 +112,48 @@ void ThreadExecutor::stop() {
   threads_.clear();
 }
 
-base::Status ThreadExecutor::submit(std::span<const flow::Task> tasks) {
+void ThreadExecutor::take_end(flow::Completion completion) {
+  {
+    const base::MutexLock lock(mutex_);
+    done_.push_back(std::move(completion));
+    num_done_.store(static_cast<std::int64_t>(done_.size()), std::memory_order_relaxed);
+    // Under the lock: once the loop has this completion it may end the executor.
+    done_cv_.notify_one();
+  }
+}
+
+void ThreadExecutor::begin(const flow::Task& task) {
+  auto pending = std::make_unique<Pending>(*this, task);
+  flow::Completion now;
+  flow::run_task(*access_, task, 0, now, pending.get());
+  if (now.status.has_value() && now.step == core::Step::kPending) {
+    std::ignore = pending.release();  // its end may be over already
+    return;
+  }
+  take_end(std::move(now));
+}
+
+base::Status ThreadExecutor::submit(std::span<const flow::Task> all_tasks) {
+  std::span<const flow::Task> tasks = all_tasks;
+  if (has_async_) {
+    own_chunk_.clear();
+    std::optional<core::HostLock> lock;  // once for all of them
+    for (const flow::Task& task : all_tasks) {
+      const flow::PlanNode& node = access_->plan().nodes()[static_cast<std::size_t>(task.node)];
+      if (!node.op->is_async()) {
+        own_chunk_.push_back(task);
+        continue;
+      }
+      if (node.needs_host && !lock.has_value()) {
+        lock.emplace();
+      }
+      begin(task);
+    }
+    tasks = own_chunk_;
+    if (tasks.empty()) {
+      return {};
+    }
+  }
   std::int32_t wake = 0;
   {
     const base::MutexLock lock(mutex_);

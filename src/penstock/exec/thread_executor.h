@@ -33,6 +33,8 @@ class ThreadExecutor : public flow::Executor {
   base::Status wait(std::vector<flow::Completion>& out, std::int32_t timeout_ms) override;
 
  private:
+  class Pending;
+
   static constexpr std::int64_t kCapacity = 16'384;  ///< tasks out; the loop never submits more
   static constexpr std::int64_t kChunkNs = 20'000;
   static constexpr std::int64_t kMaxChunk = 512;
@@ -42,10 +44,15 @@ class ThreadExecutor : public flow::Executor {
   bool take_chunk(std::vector<flow::Task>& chunk) PENSTOCK_REQUIRES(mutex_);
   void run_chunk(std::span<const flow::Task> chunk, std::int32_t worker,
                  std::vector<flow::Completion>& done);
+  /// Begins a call that needs no thread.
+  void begin(const flow::Task& task);
+  /// Takes a completion from any thread.
+  void take_end(flow::Completion completion);
   void learn(std::int64_t num_tasks, std::int64_t duration_ns);
 
   const std::int32_t num_threads_;
   const flow::TaskAccess* access_ = nullptr;  ///< set by start(), before threads exist
+  bool has_async_ = false;                    ///< some node's calls need no thread
 
   base::Mutex mutex_;
   std::condition_variable_any ready_;    ///< tasks were queued, or stopping

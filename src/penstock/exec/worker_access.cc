@@ -12,11 +12,23 @@ namespace penstock::exec {
 using base::ErrorCode;
 using core::Value;
 
+namespace {
+
+std::shared_ptr<core::HostLoop> make_loop(const core::CancelToken* cancel) {
+  const core::HostBridge* const bridge = core::host_bridge();
+  return bridge != nullptr ? bridge->make_loop(cancel) : nullptr;
+}
+
+}  // namespace
+
 WorkerAccess::WorkerAccess(std::shared_ptr<const flow::Plan> plan, const core::CancelToken* cancel,
                            core::LogSink* sink)
     : plan_(std::move(plan)),
       cancel_(cancel),
       sink_(sink),
+      loop_(make_loop(cancel)),
+      wiring_(*plan_),
+      lifecycles_(*this, "processes"),
       states_(plan_->nodes().size()),
       has_state_(plan_->nodes().size()) {
 }
@@ -64,6 +76,20 @@ void WorkerAccess::run(std::int32_t worker, flow::Completion& out) {
     return;
   }
   flow::run_task(*this, flow::Task{.node = head_.node}, worker, out);
+}
+
+base::Status WorkerAccess::start_node(std::int32_t node) {
+  if (node < 0 || static_cast<std::size_t>(node) >= plan_->nodes().size() ||
+      !flow::has_lifecycle(plan_->nodes()[static_cast<std::size_t>(node)])) {
+    return base::fail(ErrorCode::kDataLoss,
+                      fmt::format("a frame names no node to start: node={}", node));
+  }
+  PENSTOCK_RETURN_IF_ERROR(ensure_state(node));
+  return lifecycles_.start(node);
+}
+
+base::Status WorkerAccess::stop_node(std::int32_t node) {
+  return lifecycles_.stop(node);
 }
 
 void WorkerAccess::clear() {

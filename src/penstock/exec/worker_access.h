@@ -9,6 +9,8 @@
 #include "penstock/core/value.h"
 #include "penstock/exec/process_wire.h"
 #include "penstock/flow/executor.h"
+#include "penstock/flow/lifecycles.h"
+#include "penstock/flow/wiring.h"
 
 namespace penstock::exec {
 
@@ -28,6 +30,10 @@ class WorkerAccess final : public flow::TaskAccess {
   /// Lets go of inputs and outputs.
   void clear();
 
+  /// Makes the state of `node` and starts it, or stops it.
+  base::Status start_node(std::int32_t node);
+  base::Status stop_node(std::int32_t node);
+
   const TaskHead& head() const { return head_; }
 
   const flow::Plan& plan() const override { return *plan_; }
@@ -39,6 +45,8 @@ class WorkerAccess final : public flow::TaskAccess {
   std::uint64_t seed() const override { return head_.seed; }
   const core::CancelToken* cancel() const override { return cancel_; }
   core::LogSink* log_sink() const override { return sink_; }
+  core::HostLoop* loop() const override { return loop_.get(); }
+  const core::Wiring* wiring() const override { return &wiring_; }
 
  private:
   base::Status begin(const TaskHead& head);
@@ -47,6 +55,9 @@ class WorkerAccess final : public flow::TaskAccess {
   const std::shared_ptr<const flow::Plan> plan_;
   const core::CancelToken* const cancel_;
   core::LogSink* const sink_;
+  const std::shared_ptr<core::HostLoop> loop_;
+  const flow::PlanWiring wiring_;
+  flow::Lifecycles lifecycles_;
 
   std::vector<std::unique_ptr<core::State>> states_;  ///< by node
   std::vector<bool> has_state_;                       ///< by node: make_state() was called

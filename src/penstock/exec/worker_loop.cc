@@ -104,6 +104,9 @@ base::Status WorkerLoop::handle(const Frame& frame, bool& stop) {
       return replay(frame);
     case FrameType::kReplayMany:
       return replay_many(frame);
+    case FrameType::kStartNode:
+    case FrameType::kStopNode:
+      return start_or_stop(frame);
     case FrameType::kStop:
       stop = true;
       link_->done();
@@ -214,6 +217,24 @@ base::Status WorkerLoop::replay_many(const Frame& frame) {
   const std::lock_guard lock(mutex_);
   WireWriter(frame_).put(DoneHead{.slot = kNoSlot});
   return send_done();
+}
+
+base::Status WorkerLoop::start_or_stop(const Frame& frame) {
+  WireReader reader(frame.bytes);
+  const auto node = reader.get<std::int32_t>();
+  PENSTOCK_RETURN_IF_ERROR(reader.status());
+  const bool is_start = frame.type == FrameType::kStartNode;
+  link_->done();
+  const base::Status status = is_start ? access_.start_node(node) : access_.stop_node(node);
+  const std::lock_guard lock(mutex_);
+  WireWriter writer(frame_);
+  writer.put(DoneHead{.slot = kNoSlot, .failed = !status.has_value()});
+  if (!status.has_value()) {
+    writer.put_error(status.error());
+  }
+  PENSTOCK_RETURN_IF_ERROR(send_done());
+  wake_run();
+  return {};
 }
 
 void WorkerLoop::log(const core::Context& context, std::string_view line) {

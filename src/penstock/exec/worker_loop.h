@@ -33,6 +33,7 @@ class WorkerLoop final : public core::LogSink {
   base::Status run_task(const Frame& frame);
   base::Status replay(const Frame& frame);
   base::Status replay_many(const Frame& frame);
+  base::Status start_or_stop(const Frame& frame);
   void write_done(const flow::Completion& completion, bool called);
   base::Status send_done();
   void wake_before(std::int32_t node);

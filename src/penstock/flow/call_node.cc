@@ -93,13 +93,16 @@ base::Status OwnAssets::release() {
   return first;
 }
 
-void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out) {
+void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out,
+              core::Later* later) {
   static thread_local CallScratch scratch;
   const Plan& plan = access.plan();
   const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
   scratch.context.seed = access.seed();
   scratch.context.cancel = access.cancel();
   scratch.context.sink = access.log_sink();
+  scratch.context.loop = access.loop();
+  scratch.context.wiring = access.wiring();
   const CallTarget target{.op = node.op.get(),
                           .state = access.state(task.node),
                           .needs_host = node.needs_host,
@@ -107,18 +110,19 @@ void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, C
                           .may_see_host = plan.needs_host() || core::host_bridge() != nullptr,
                           .is_local = node.is_local,
                           .own_assets = node.own_assets};
+  const std::int64_t start_ns = base::fast_ns();
+  auto step = call_node(PlainAccess{access}, target, task, scratch, later);
+  scratch.converted.clear();
   out.task = task;
   out.worker = worker;
-  out.start_ns = base::fast_ns();
-  auto step = call_node(PlainAccess{access}, target, task, scratch);
-  out.duration_ns = base::fast_ns() - out.start_ns;
+  out.start_ns = start_ns;
+  out.duration_ns = base::fast_ns() - start_ns;
   if (step.has_value()) {
     out.step = *step;
     out.status = {};
   } else {
     out.status = base::fail(step.error());
   }
-  scratch.converted.clear();
 }
 
 }  // namespace penstock::flow

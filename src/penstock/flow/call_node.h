@@ -85,11 +85,12 @@ base::Result<core::Step> call_with_assets(const Access& access, const CallTarget
 
 template <class Access>
 base::Result<core::Step> call_node(const Access& access, const CallTarget& target, const Task& task,
-                                   CallScratch& scratch) {
+                                   CallScratch& scratch, core::Later* later = nullptr) {
   if (!target.own_assets.empty()) [[unlikely]] {
     return call_with_assets(access, target, task, scratch);
   }
   core::Call call;
+  call.later = later;
   call.inputs = access.inputs(task, scratch.inputs);
   return call_inputs(access, target, task, scratch, call);
 }

@@ -48,11 +48,16 @@ class TaskAccess {
   virtual const core::CancelToken* cancel() const = 0;
   /// Takes log lines of nodes, from any thread.
   virtual core::LogSink* log_sink() const = 0;
+  /// Where coroutines of the host run; null in a program without a host language.
+  virtual core::HostLoop* loop() const = 0;
+  virtual const core::Wiring* wiring() const = 0;
 };
 
 /// Runs `task` on this thread: locks the host if the node needs it, calls the operator, measures,
 /// catches what foreign code throws, checks the outputs. The one place that calls an operator.
-void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out);
+/// With `later` the call may go on after this: then `out.step` is kPending.
+void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out,
+              core::Later* later = nullptr);
 
 class Executor {
  public:
@@ -70,6 +75,14 @@ class Executor {
   /// True when the loop may call a tiny node itself instead of handing it over: the executor's
   /// workers are threads of this process, and a hand-over costs more than the node.
   virtual bool lets_loop_run_tiny_nodes() const { return is_inline(); }
+
+  /// True when nodes live in other processes: this executor then starts and stops those that have
+  /// a core::Lifecycle, in plan order and in reverse. Otherwise the loop does so itself.
+  virtual bool hosts_nodes() const { return false; }
+  /// After start(). On an error those that were started are stopped again.
+  virtual base::Status start_nodes() { return {}; }
+  /// Before stop(). All of them are stopped; the first error.
+  virtual base::Status stop_nodes() { return {}; }
 
   virtual std::int32_t num_workers() const = 0;
 

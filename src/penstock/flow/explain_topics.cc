@@ -225,6 +225,12 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "params: {query: 'SELECT 1 WHERE x = $limit'}",
      "depends: [limit: input.limit]\nparams: {query: 'SELECT 1 WHERE x = $limit'}"},
 
+    {"PS0221", "Asynchronous generator",
+     "A coroutine, a function, a generator or a class can be a node; an asynchronous generator "
+     "cannot, because nothing says when its next item is to be asked for.",
+     "async def ticks():\n    while True:\n        yield await queue.get()",
+     "class Ticks:\n    async def process(self):\n        return await queue.get()"},
+
     {"PS0301", "Missing input", "A required input without a default was not given.",
      "penstock run tube.yaml", "penstock run tube.yaml --input month=3"},
     {"PS0302", "Process input in params",
@@ -251,6 +257,15 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0405", "No progress",
      "Nothing can run and the epoch is not done. The message names the nodes that wait. This is an "
      "error of the engine: please report it with the tube.",
+     "", ""},
+    {"PS0411", "Node could not be initialised",
+     "The init() of a node raised, so the run did not begin. Nodes that were initialised before it "
+     "have been deinitialised again, in reverse order. Other errors of a node have other ids.",
+     "", ""},
+    {"PS0412", "Node could not be deinitialised",
+     "The deinit() of a node raised. The other nodes have been deinitialised and the run has "
+     "ended; "
+     "its results are good.",
      "", ""},
 
     {"PS0501", "Worker died",

@@ -29,10 +29,15 @@ RunState::RunState(std::shared_ptr<const Plan> plan, const RunnerOptions& option
     : scheduler(*plan, options.shuffle),
       gathers(*plan),
       plan_(std::move(plan)),
+      wiring_(*plan_),
       seed_(options.seed),
       cancel_(options.cancel),
+      loop_(options.loop),
       targets_(plan_->nodes().size()),
       states_(plan_->nodes().size()) {
+  if (loop_ == nullptr && core::host_bridge() != nullptr) {
+    loop_ = core::host_bridge()->make_loop(cancel_);
+  }
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     const PlanNode& node = plan_->nodes()[i];
     targets_[i] = {.op = node.op.get(),

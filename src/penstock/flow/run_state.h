@@ -17,6 +17,7 @@
 #include "penstock/flow/runner.h"
 #include "penstock/flow/scheduler.h"
 #include "penstock/flow/structural.h"
+#include "penstock/flow/wiring.h"
 
 namespace penstock::flow {
 
@@ -55,6 +56,8 @@ class RunState final : public TaskAccess {
   std::uint64_t seed() const override { return seed_; }
   const core::CancelToken* cancel() const override { return cancel_; }
   core::LogSink* log_sink() const override { return &logs; }
+  core::HostLoop* loop() const override { return loop_.get(); }
+  const core::Wiring* wiring() const override { return &wiring_; }
 
   const std::string& node_id(std::int32_t node) const {
     return plan_->nodes()[static_cast<std::size_t>(node)].id;
@@ -77,8 +80,10 @@ class RunState final : public TaskAccess {
   };
 
   std::shared_ptr<const Plan> plan_;
+  PlanWiring wiring_;
   std::uint64_t seed_;
   const core::CancelToken* cancel_;
+  std::shared_ptr<core::HostLoop> loop_;
   std::vector<CallTarget> targets_;
   std::vector<std::int32_t> first_edge_;  ///< per node, into edges_; one more entry at the end
   std::vector<HotEdge> edges_;

@@ -32,11 +32,14 @@ Runner::Impl::Impl(std::shared_ptr<const Plan> plan_in, std::unique_ptr<Executor
       executor_(std::move(executor)),
       options_(std::move(options)),
       state_(plan, options_),
+      lifecycles_(state_, options_.name),
       large_(plan->nodes().size() > kLargePlan),
       next_event_id_(base::unix_us() << 10) {
   scratch_.context.seed = options_.seed;
   scratch_.context.cancel = options_.cancel;
   scratch_.context.sink = &state_.logs;
+  scratch_.context.loop = state_.loop();
+  scratch_.context.wiring = state_.wiring();
   for (const auto& observer : options_.observers) {
     detail_ |= observer->detail();
   }
@@ -68,6 +71,11 @@ base::Status Runner::Impl::init() {
     (void)assets_.stop();
     return status;
   }
+  if (auto nodes = start_nodes(); !nodes.has_value()) {
+    executor_->stop();
+    (void)assets_.stop();
+    return nodes;
+  }
   started_ = true;
   status_ = "ok";
   run_start_ns_ = last_tick_ns_ = base::fast_ns();
@@ -82,16 +90,50 @@ base::Status Runner::Impl::init() {
   return {};
 }
 
-void Runner::Impl::deinit() {
+base::Status Runner::Impl::start_nodes() {
+  if (!executor_->hosts_nodes()) {
+    return lifecycles_.start_all();
+  }
+  PENSTOCK_RETURN_IF_ERROR(lifecycles_.start_local());
+  auto status = executor_->start_nodes();
+  if (!status.has_value()) {
+    (void)lifecycles_.stop_all();
+  }
+  return status;
+}
+
+base::Status Runner::Impl::stop_nodes() {
+  if (!executor_->hosts_nodes()) {
+    return lifecycles_.stop_all();
+  }
+  const base::Status stopped = executor_->stop_nodes();
+  const base::Status stopped_here = lifecycles_.stop_all();
+  return stopped.has_value() ? stopped_here : stopped;
+}
+
+base::Status Runner::Impl::deinit() {
   if (!started_) {
-    return;
+    return {};
   }
   drop_open_epochs();
+  if (std::exchange(interrupted_, false)) {
+    options_.cancel->reset();  // what nodes do at their end is not to be cut short
+  }
+  base::Status stopped = stop_nodes();
+  if (!stopped.has_value()) {
+    status_ = "failed";
+    for (const auto& observer : options_.observers) {
+      observer->on_error(stopped.error());
+    }
+  }
   executor_->stop();
-  if (const base::Status status = assets_.stop(); !status.has_value()) {
+  if (base::Status status = assets_.stop(); !status.has_value()) {
     status_ = "failed";
     for (const auto& observer : options_.observers) {
       observer->on_error(status.error());
+    }
+    if (stopped.has_value()) {
+      stopped = std::move(status);
     }
   }
   (void)tick(base::fast_ns());
@@ -101,6 +143,7 @@ void Runner::Impl::deinit() {
   for (const auto& observer : options_.observers) {
     observer->on_finish(end, metrics);
   }
+  return stopped;
 }
 
 RunSummary Runner::Impl::summary() const {
@@ -205,8 +248,17 @@ void Runner::Impl::count_instances() {
   }
 }
 
+void Runner::Impl::cancel_coroutines() {
+  if (state_.loop() != nullptr && num_out_ > 0) {
+    state_.loop()->cancel();
+  }
+}
+
 void Runner::Impl::drop_open_epochs() {
   fail_open_epochs({base::ErrorCode::kCancelled, "the run has stopped"});
+  if (state_.scheduler.num_open_epochs() > 0) {
+    cancel_coroutines();
+  }
   while (state_.scheduler.num_open_epochs() > 0) {
     auto root = drive();
     if (!root.has_value()) {
@@ -303,14 +355,16 @@ Runner::Runner(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> execu
 }
 
 Runner::~Runner() {
-  impl_->deinit();
+  if (const auto stopped = impl_->deinit(); !stopped.has_value()) {
+    std::fprintf(stderr, "penstock: %s\n", stopped.error().to_string().c_str());
+  }
 }
 
 base::Status Runner::init() {
   return impl_->init();
 }
-void Runner::deinit() {
-  impl_->deinit();
+base::Status Runner::deinit() {
+  return impl_->deinit();
 }
 base::Result<EpochResult> Runner::process(const core::Value& inputs) {
   return impl_->process(inputs);

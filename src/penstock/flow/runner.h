@@ -25,7 +25,8 @@ struct RunnerOptions {
   std::optional<std::uint64_t>
       shuffle;  ///< take ready nodes in a random order from this seed (tests)
   std::vector<std::shared_ptr<Observer>> observers;
-  core::CancelToken* cancel = nullptr;  ///< not owned; null = only host signals stop the run
+  core::CancelToken* cancel = nullptr;   ///< not owned; null = only host signals stop the run
+  std::shared_ptr<core::HostLoop> loop;  ///< for coroutines; null = the host makes one if need be
 };
 
 /// What one root epoch gave.
@@ -44,11 +45,13 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  /// Starts the executor and makes node states. Idempotent.
+  /// Starts the executor, makes node states and starts the nodes that have a Lifecycle, in plan
+  /// order. When one fails (PS0411), those before it are stopped again. Idempotent.
   base::Status init();
-  /// Ends the run: drains, stops the executor. Idempotent; the runner can be init()ed again, and
-  /// node states and epoch numbers go on.
-  void deinit();
+  /// Ends the run: drains, stops nodes in reverse order and the executor. Idempotent; the runner
+  /// can be init()ed again, and node states and epoch numbers go on. The first error of a node that
+  /// could not be stopped (PS0412); the run has ended all the same.
+  base::Status deinit();
 
   /// One root epoch. `inputs`: a map of process-scoped inputs (or absent). After an error the epoch
   /// is closed and the runner is usable.

@@ -14,6 +14,7 @@
 
 #include "penstock/flow/asset_keeper.h"
 #include "penstock/flow/executor.h"
+#include "penstock/flow/lifecycles.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/observer.h"
 #include "penstock/flow/run_state.h"
@@ -28,7 +29,7 @@ class Runner::Impl {
   Impl(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> executor, RunnerOptions options);
 
   base::Status init();
-  void deinit();
+  base::Status deinit();
   base::Result<EpochResult> process(const core::Value& inputs);
   base::Status run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
                    const std::function<base::Status(EpochResult)>& sink);
@@ -46,6 +47,9 @@ class Runner::Impl {
   std::int64_t begin(std::span<const core::Value> inputs);
   base::Result<EpochResult> close(Activation* root);
   void drop_open_epochs();
+  void cancel_coroutines();
+  base::Status start_nodes();
+  base::Status stop_nodes();
   core::Value take_result(std::int64_t epoch);
 
   // runner_loop.cc
@@ -84,6 +88,7 @@ class Runner::Impl {
   RunnerOptions options_;
   RunState state_;
   AssetKeeper assets_;
+  Lifecycles lifecycles_;
   CallScratch scratch_;
   std::uint32_t detail_ = 0;         ///< union of the observers' Observer::Detail
   bool large_;                       ///< too many nodes to keep counts per call
@@ -98,7 +103,8 @@ class Runner::Impl {
   std::map<std::int64_t, base::Error> errors_;  ///< first error of each failed open epoch
   std::vector<std::pair<std::int64_t, core::Value>> results_;  ///< of open epochs
   std::string status_ = "ok";
-  bool interrupted_ = false;  ///< a host signal set the cancel token
+  bool interrupted_ = false;           ///< a host signal set the cancel token
+  bool coroutines_cancelled_ = false;  ///< since the cancel token was set
   RunInfo info_;
   Epoch event_epoch_;  ///< of the event being sent
   std::int64_t next_event_id_;

@@ -348,9 +348,14 @@ base::Status Runner::Impl::tick(std::int64_t now_ns) {
       fail_open_epochs(status.error());
     }
   }
-  if (options_.cancel != nullptr && options_.cancel->is_cancelled()) {
+  const bool is_cancelled = options_.cancel != nullptr && options_.cancel->is_cancelled();
+  if (is_cancelled) {
     fail_open_epochs({base::ErrorCode::kCancelled, "interrupted"});
+    if (!coroutines_cancelled_) {  // once: what they do at their end is not to be cut short
+      cancel_coroutines();
+    }
   }
+  coroutines_cancelled_ = is_cancelled;
   return {};
 }
 

@@ -1,0 +1,137 @@
+"""AsyncRunner: a tube run from asyncio, its coroutines on the caller's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from penstock import _core
+from penstock._loop import Loop
+from penstock._tube import Tube, _warn_about_extra
+
+_CANCEL_S = 1.0  # what a cancelled epoch has to close before its waiter goes on
+
+
+class AsyncRunner:
+    """Runs a tube for a program that uses asyncio.
+
+    Coroutine nodes run on the caller's event loop, all that are ready at once; other nodes run on
+    ``max_workers`` threads (None: one per core). Order, results and errors are those of the other
+    runners. One epoch after another: a second ``process`` waits for the first. To cancel the task that
+    waits for it cancels the epoch; the runner stays usable.
+
+    Callbacks are called from another thread than the event loop's.
+    """
+
+    def __init__(
+        self, tube: Tube, max_workers: int | None = None, *, seed: int = 0, shuffle: int | None = None
+    ) -> None:
+        if max_workers is not None and max_workers < 1:
+            from penstock._errors import InvalidArgumentError
+
+            raise InvalidArgumentError(f"max_workers must be >= 1 or None, seen {max_workers}")
+        self.tube = tube
+        self._loop = Loop()
+        self._runner = _core.Runner(
+            tube._plan, "async", max_workers or 0, 0, seed, shuffle, 64, self._loop
+        )
+        self._process_inputs = {id for id, scope in tube.inputs.items() if scope == "process"}
+        # The engine's loop, which waits, has a thread of its own.
+        self._thread: ThreadPoolExecutor | None = None
+        self._turn: asyncio.Lock | None = None
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._running = False
+
+    async def init(self) -> None:
+        """Start threads and nodes. Called by the first :meth:`process` if need be."""
+        await self._call(self._runner.init)
+        self._running = True
+
+    async def deinit(self) -> None:
+        """Stop nodes and threads and end the run's record. The runner can be used again."""
+        try:
+            await self._call(self._runner.deinit)
+        finally:
+            self._running = False
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                thread.shutdown(wait=False)
+
+    @property
+    def running(self) -> bool:
+        """True between :meth:`init` and :meth:`deinit`."""
+        return self._running
+
+    async def __aenter__(self) -> AsyncRunner:
+        await self.init()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.deinit()
+
+    async def process(self, **inputs: Any) -> Any:
+        """Run one epoch; the value of the tube's ``return``, or None when it did not run."""
+        if inputs:
+            _warn_about_extra(inputs, self._process_inputs, "the tube's process-scoped inputs")
+        self._running = True
+        return await self._call(self._runner.process, inputs)
+
+    async def run(self, n: int | None = None, **inputs: Any) -> list:
+        """Run ``n`` epochs, or until every source has ended; the results in epoch order."""
+        self._running = True
+        return await self._call(self._runner.run, n, inputs)
+
+    async def iter(self, n: int | None = None, **inputs: Any) -> AsyncIterator[Any]:
+        """Yield up to ``n`` results, one epoch at a time, until every source has ended."""
+        given = 0
+        exhausted = False
+        while not exhausted and (n is None or given < n):
+            self._running = True
+            value, has_value, exhausted = await self._call(self._runner.step, inputs)
+            if has_value:
+                given += 1
+                yield value
+
+    def add_callback(self, callback: Callable[[dict], Any]) -> None:
+        """Call ``callback`` with every event, as :meth:`penstock.SynchronousRunner.add_callback`."""
+        self._runner.add_callback(callback)
+
+    @property
+    def metrics(self) -> dict:
+        """Counts and times of the run so far, per node and in all."""
+        return self._runner.metrics()
+
+    def _attach(self) -> asyncio.Lock:
+        home = asyncio.get_running_loop()
+        if self._turn is None or self._home is not home:
+            if self._turn is not None and self._turn.locked():
+                from penstock._errors import FailedPreconditionError
+
+                raise FailedPreconditionError("this runner is running in another event loop")
+            self._home, self._turn = home, asyncio.Lock()
+        return self._turn
+
+    async def _call(self, function: Callable, *args: Any) -> Any:
+        async with self._attach():
+            assert self._home is not None
+            self._loop.attach(self._home)
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="penstock-async")
+            future = self._home.run_in_executor(self._thread, function, *args)
+            try:
+                return await asyncio.shield(future)
+            except asyncio.CancelledError:
+                if not future.done():
+                    self._runner.cancel()
+                    self._loop.cancel()
+                    await asyncio.wait((future,), timeout=_CANCEL_S)
+                future.add_done_callback(_look_at)
+                raise
+
+
+def _look_at(future: asyncio.Future) -> None:
+    """What a cancelled epoch ended with is nobody's business any more."""
+    if not future.cancelled():
+        future.exception()
