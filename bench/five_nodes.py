@@ -1,4 +1,5 @@
-"""`penstock run` of a five-node tube of Python functions, from process start to the printed result.
+"""`penstock run` of a five-node tube of Python functions, and of a file of plain functions, from process start to the printed
+result.
 
 Peers: plain Python that calls the same functions, doit and Hamilton doing the same work. Prefect is not installed: a flow
 run starts a server, and it would bring 90 packages for one number. Answer: the last line that is printed.
@@ -22,6 +23,13 @@ nodes:
   d: {type: bench_nodes.double, depends: l.value}
   s: {type: bench_nodes.square, depends: d.value}
   r: {type: return, depends: s.value}
+"""
+FUNCTIONS = """from bench_nodes import numbers as _numbers, double as _double, square as _square
+def n(size: int = 3) -> list: return _numbers(size)
+def l(n: list) -> int: return len(n)
+def d(l: int) -> int: return _double(l)
+def s(d: int) -> int: return _square(d)
+def r(s: int) -> int: return s
 """
 PLAIN = "from bench_nodes import *; print(square(double(len(numbers(3)))))"
 HAMILTON = """
@@ -86,6 +94,11 @@ def ours(stack):
     return repeated([str(Path(sys.executable).parent / "penstock"), "run", "five.yaml"], folder)
 
 
+def functions(stack):
+    folder = folder_with(stack, "five.py", FUNCTIONS)
+    return repeated([str(Path(sys.executable).parent / "penstock"), "run", "five.py"], folder)
+
+
 def plain(stack):
     return repeated([sys.executable, "-c", PLAIN], folder_with(stack, "unused", ""))
 
@@ -105,4 +118,8 @@ def rows(pairs):
         with harness.python_side("five_nodes", "ours") as side, harness.python_side("five_nodes", peer, harness.PEERS) as other:
             measured = harness.paired(side, other, pairs)
         made.append(harness.bar_row("penstock run, five Python nodes, wall", measured, scale=1, unit="s", peer_name=peer, at_most=bar))
+    with harness.python_side("five_nodes", "functions") as side, harness.python_side("five_nodes", "hamilton", harness.PEERS) as other:
+        measured = harness.paired(side, other, pairs)
+    what = f"penstock run, file of five plain functions ({len(FUNCTIONS.splitlines())} lines), wall"
+    made.append(harness.bar_row(what, measured, scale=1, unit="s", peer_name="hamilton", at_most=0.20))
     return made

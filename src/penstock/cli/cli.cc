@@ -216,13 +216,15 @@ int complete(const std::string& shell, Session& session) {
         "_penstock() {{\n"
         "  local word=${{COMP_WORDS[COMP_CWORD]}}\n"
         "  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"{}\" -- \"$word\"))\n"
-        "  else COMPREPLY=($(compgen -f -X '!*.y*ml' -- \"$word\") $(compgen -d -- \"$word\")); "
+        "  else COMPREPLY=($(compgen -f -X '!*.y*ml' -- \"$word\") "
+        "$(compgen -f -X '!*.py' -- \"$word\") $(compgen -d -- \"$word\")); "
         "fi\n"
         "}}\ncomplete -F _penstock penstock",
         words));
   } else if (shell == "zsh") {
     session.terminal.out(fmt::format(
-        "#compdef penstock\n_arguments '1:command:({})' '*:file:_files -g \"*.y(a|)ml\"'", words));
+        "#compdef penstock\n_arguments '1:command:({})' '*:file:_files -g \"*.(y(a|)ml|py)\"'",
+        words));
   } else {
     session.terminal.out(
         fmt::format("complete -c penstock -n __fish_use_subcommand -f -a '{}'\n"

@@ -225,6 +225,42 @@ TEST_F(CliTest, ListsAndDescribesOperators) {
               HasSubstr("\"name\":\"hello.words\""));
 }
 
+TEST_F(CliTest, FormatsATube) {
+  const std::string tube = file("tube.yaml", "nodes:\n  a: {type: hello.words} # words\n");
+  EXPECT_EQ(run({"fmt", tube, "--check"}).code, kCheckFailed);
+  EXPECT_EQ(run({"fmt", tube, "-o", "-"}).out, "nodes:\n  a:  # words\n    type: hello.words\n");
+  EXPECT_EQ(run({"fmt", tube}).code, kOk);
+  EXPECT_EQ(run({"fmt", tube, "--check"}).code, kOk);
+  EXPECT_THAT(run({"fmt", "hello"}).out, HasSubstr("hello.join"));
+  EXPECT_EQ(run({"fmt", file("bad.yaml", "nodes: {a: {typ: x}}\n")}).code, kFailed);
+  EXPECT_EQ(run({"fmt", "functions.py"}).code, kUsage);
+}
+
+TEST_F(CliTest, WritesAFirstTubeOnce) {
+  const std::string tube = (folder_ / "first.yaml").string();
+  EXPECT_EQ(run({"new", tube}).code, kOk);
+  EXPECT_EQ(run({"check", tube}).code, kOk);
+  const Outcome again = run({"new", tube});
+  EXPECT_EQ(again.code, kFailed);
+  EXPECT_THAT(again.err, HasSubstr("error[PS0909]"));
+  EXPECT_EQ(run({"new", "--python", tube + ".txt"}).code, kUsage);
+  EXPECT_EQ(run({"new", (folder_ / "no" / "folder.yaml").string()}).code, kFailed);
+}
+
+TEST_F(CliTest, PrintsSchemaAndTypes) {
+  EXPECT_THAT(run({"schema"}).out, AllOf(HasSubstr("\"timeout_ms\""), HasSubstr("$defs")));
+  const std::string tube = file("my_tube.yaml",
+                                "input:\n  n: {type: int, scope: process}\n  t: {type: list}\n"
+                                "nodes: {a: {type: return, depends: input.n}}\n");
+  EXPECT_THAT(run({"stub", tube}).out,
+              AllOf(HasSubstr("def process(self, *, n: int) -> Any"),
+                    HasSubstr("class MyTubeInputs(TypedDict)"), HasSubstr("    t: list[Any]\n")));
+  const std::string types = (folder_ / "types.py").string();
+  EXPECT_EQ(run({"stub", tube, "-o", types}).code, kOk);
+  EXPECT_TRUE(fs::exists(types));
+  EXPECT_EQ(run({"stub", "no-such-file.yaml"}).code, kFailed);
+}
+
 TEST_F(CliTest, PrintsCompletionForThreeShells) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     EXPECT_THAT(run({"completion", shell}).out, AllOf(HasSubstr("penstock"), HasSubstr("history")));

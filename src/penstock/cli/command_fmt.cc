@@ -1,6 +1,7 @@
 // penstock fmt: a tube in its one canonical form, comments kept; or functions as a tube in YAML.
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -83,9 +84,10 @@ int format(const FormatCommand& command, Session& session) {
     }
     return as_is ? kOk : kCheckFailed;
   }
-  const std::string to = !command.output.empty() ? command.output
-                         : functions             ? std::string("-")
-                                                 : command.file;
+  std::error_code ignored;
+  const bool in_place = !functions && std::filesystem::exists(command.file, ignored);
+  const std::string in_its_place = in_place ? command.file : "-";  // "hello" has no file
+  const std::string& to = command.output.empty() ? in_its_place : command.output;
   if (to == "-") {
     text->pop_back();  // the terminal ends the line
     session.terminal.out(*text);

@@ -282,6 +282,9 @@ Additions place_comments(const Scan& source, const Scan& formatted) {
       to.push_back(comment.text);
     }
   }
+  while (!out.last.empty() && out.last.back().empty()) {
+    out.last.pop_back();
+  }
   return out;
 }
 
@@ -346,9 +349,6 @@ std::string keep_comments(std::string_view source, std::string_view formatted) {
     }
   }
   put("", additions.last);
-  while (out.ends_with("\n\n")) {
-    out.pop_back();
-  }
   return out;
 }
 
