@@ -4,6 +4,15 @@ They behave like the nodes of the same names in noob's testing module; a tube th
 ``noob.testing.X`` gets these when noob is not installed.
 """
 
+from penstock.testing.coroutines import (
+    NumberToLetterCls,
+    async_error,
+    inject_epoch,
+    inject_eventmap,
+    just_wait,
+    long_add,
+    number_to_letter,
+)
 from penstock.testing.functions import (
     concat,
     dictify,
@@ -19,6 +28,8 @@ from penstock.testing.functions import (
 )
 from penstock.testing.sources import (
     CountSource,
+    CountSourceDecor,
+    UnannotatedGenerator,
     count_source,
     cycle,
     letter_source,
@@ -29,15 +40,29 @@ from penstock.testing.sources import (
     word_counts,
     word_source,
 )
-from penstock.testing.stateful import Multiply, Now, StatefulMultiply, Volume, VolumeProcess
+from penstock.testing.stateful import (
+    DynamicSignals,
+    InitCounter,
+    Multiply,
+    Now,
+    StatefulMultiply,
+    Volume,
+    VolumeProcess,
+)
 
 __all__ = [
     "CountSource",
+    "CountSourceDecor",
+    "DynamicSignals",
+    "InitCounter",
     "Multiply",
     "Now",
+    "NumberToLetterCls",
     "StatefulMultiply",
+    "UnannotatedGenerator",
     "Volume",
     "VolumeProcess",
+    "async_error",
     "concat",
     "count_source",
     "cycle",
@@ -45,11 +70,16 @@ __all__ = [
     "divide",
     "error",
     "exclaim",
+    "inject_epoch",
+    "inject_eventmap",
     "input_party",
+    "just_wait",
     "letter_source",
+    "long_add",
     "multi_concat",
     "multi_words_source",
     "multiply",
+    "number_to_letter",
     "passthrough",
     "repeat",
     "sporadic_word",
