@@ -129,6 +129,9 @@ class AsyncRunner:
                     await asyncio.wait((future,), timeout=_CANCEL_S)
                 future.add_done_callback(_look_at)
                 raise
+            finally:
+                if future.done():
+                    self._loop.detach()
 
 
 def _look_at(future: asyncio.Future) -> None:

@@ -41,6 +41,10 @@ class Loop:
         self._is_borrowed = True
         self._context = contextvars.copy_context()
 
+    def detach(self) -> None:
+        """Nothing of the caller's is kept between its calls."""
+        self._context = None
+
     def run(self, awaitable: Awaitable) -> Any:
         """Its result, once it has one."""
         coroutine = awaitable if asyncio.iscoroutine(awaitable) else _await(awaitable)
@@ -67,8 +71,12 @@ class Loop:
         self._is_cancelled = None
         if loop is None or self._is_borrowed:
             return
-        if self._thread is None:
+        if self._thread is None and asyncio._get_running_loop() is None:
             _finish(loop)
+        elif self._thread is None:  # this thread has a loop that runs, and cannot drive another
+            helper = threading.Thread(target=_finish, args=(loop,))
+            helper.start()
+            helper.join()
         elif self._thread is not threading.current_thread():
             loop.call_soon_threadsafe(loop.stop)
             self._thread.join()

@@ -179,7 +179,7 @@ def test_disabled_nodes_and_optional_inputs():
 input:
   with_that: {type: bool, scope: tube, default: true}
 nodes:
-  count: {type: penstock.testing.count_source, params: {limit: 1, start: 7}}
+  count: {type: penstock.testing.count_source, params: {limit: 8, start: 7}}
   that: {type: penstock.testing.multiply, depends: [{left: count.index}], enabled: input.with_that}
   both: {type: penstock.testing.this_or_that, depends: [{this: count.index}, {that: that.value}]}
   out: {type: return, depends: both.value}

@@ -14,6 +14,15 @@ from penstock.testing.assets import (
     rewind,
     zip_iter,
 )
+from penstock.testing.coroutines import (
+    NumberToLetterCls,
+    async_error,
+    inject_epoch,
+    inject_eventmap,
+    just_wait,
+    long_add,
+    number_to_letter,
+)
 from penstock.testing.functions import (
     concat,
     dictify,
@@ -29,6 +38,8 @@ from penstock.testing.functions import (
 )
 from penstock.testing.sources import (
     CountSource,
+    CountSourceDecor,
+    UnannotatedGenerator,
     count_source,
     cycle,
     letter_source,
@@ -39,16 +50,30 @@ from penstock.testing.sources import (
     word_counts,
     word_source,
 )
-from penstock.testing.stateful import Multiply, Now, StatefulMultiply, Volume, VolumeProcess
+from penstock.testing.stateful import (
+    DynamicSignals,
+    InitCounter,
+    Multiply,
+    Now,
+    StatefulMultiply,
+    Volume,
+    VolumeProcess,
+)
 
 __all__ = [
     "CountSource",
+    "CountSourceDecor",
+    "DynamicSignals",
+    "InitCounter",
     "LifecycleCounter",
     "Multiply",
     "Now",
+    "NumberToLetterCls",
     "StatefulMultiply",
+    "UnannotatedGenerator",
     "Volume",
     "VolumeProcess",
+    "async_error",
     "concat",
     "count_source",
     "counter",
@@ -60,12 +85,17 @@ __all__ = [
     "exclaim",
     "fast_forward",
     "increment",
+    "inject_epoch",
+    "inject_eventmap",
     "input_party",
     "jump",
+    "just_wait",
     "letter_source",
+    "long_add",
     "multi_concat",
     "multi_words_source",
     "multiply",
+    "number_to_letter",
     "passthrough",
     "repeat",
     "rewind",

@@ -23,8 +23,8 @@ def concat(strings: list[str]) -> str:
 
 
 def multi_concat(**kwargs: str) -> str:
-    """All keyword values, joined in the order of their names."""
-    return "".join(kwargs[name] for name in sorted(kwargs))
+    """All keyword values, joined in the order they are given."""
+    return "".join("".join(letters) for letters in kwargs.values())
 
 
 def exclaim(string: str, hype: int = 1) -> str:
@@ -32,9 +32,9 @@ def exclaim(string: str, hype: int = 1) -> str:
     return string + "!" * hype
 
 
-def repeat(string: str, times: int = 2) -> list[str]:
-    """A list of ``times`` copies."""
-    return [string] * times
+def repeat(string: str, times: int) -> str:
+    """``times`` copies, one after another."""
+    return string * times
 
 
 def dictify(key: str, items: list) -> dict:
@@ -52,9 +52,7 @@ def input_party(one: Any, two: Any, three: Any, four: Any, five: Any, six: Any, 
     return True
 
 
-def passthrough(value: Any, *args: Any, **kwargs: Any) -> tuple[
-    Annotated[Any, Name("value")], Annotated[tuple, Name("args")], Annotated[dict, Name("kwargs")]
-]:
+def passthrough(value: Any, *args: Any, **kwargs: Any) -> Any:
     """What it was called with."""
     return value, args, kwargs
 

@@ -8,15 +8,15 @@ import string
 from collections.abc import Generator
 from typing import Annotated, Any
 
-from penstock._events import Name, NoEvent
+from penstock._events import Name, NoEvent, process_method
+from penstock._kinds import Node
 
 _WORDS = ("alder", "birch", "cedar", "elm", "fir", "hazel", "linden", "maple", "oak", "pine", "yew")
 
 
 def count_source(limit: int = 10000, start: int = 0) -> Generator[Annotated[int, Name("index")], None, None]:
-    """Counts from ``start``, ``limit`` numbers in all; limit 0 counts for ever."""
-    numbers = itertools.count(start)
-    yield from numbers if limit == 0 else itertools.islice(numbers, limit)
+    """Counts from ``start`` to ``limit``, which is left out; limit 0 counts for ever."""
+    yield from itertools.count(start) if limit == 0 else range(start, limit)
 
 
 def letter_source() -> Generator[Annotated[str, Name("letter")], None, None]:
@@ -66,24 +66,48 @@ def switch() -> Generator[
     None,
 ]:
     """One of three signals in turn, no event on the other two."""
+    kinds = (
+        ("apple", "banana", "cherry"),
+        ("daikon", "eggplant", "fiddlehead"),
+        ("galaxite", "halite", "iolite"),
+    )
     for i in itertools.count():
         values: list[Any] = [NoEvent] * 3
-        values[i % 3] = ("apple", "carrot", "quartz")[i % 3]
+        values[i % 3] = kinds[i % 3][i // 3 % 3]
         yield tuple(values)
 
 
-def cycle(start: int = 0, stop: int = 5, step: int = 1) -> Generator[Annotated[int, Name("index")], None, None]:
+def cycle(start: int = 0, stop: int = 100, step: int = 1) -> Generator[float, None, None]:
     """range(start, stop, step), again and again."""
     yield from itertools.cycle(range(start, stop, step))
 
 
-class CountSource:
-    """Counts up from ``start`` by one per call; stateful, never ends."""
+class CountSource(Node):
+    """Counts from ``start`` to ``limit``, which is left out."""
+
+    limit: int = 1000
+    start: int = 0
+
+    def process(self) -> Generator[Annotated[int, Name("index")], None, None]:
+        yield from range(self.start, self.limit)
+
+
+class UnannotatedGenerator(Node):
+    """CountSource without annotations: its signal is ``value``."""
+
+    limit: int = 1000
+    start: int = 0
+
+    def process(self):  # noqa: ANN201
+        yield from range(self.start, self.limit)
+
+
+class CountSourceDecor:
+    """Counts up from ``start`` for ever."""
 
     def __init__(self, start: int = 0) -> None:
-        self._next = start
+        self._numbers = itertools.count(start)
 
-    def process(self) -> Annotated[int, Name("index")]:
-        value = self._next
-        self._next += 1
-        return value
+    @process_method
+    def process(self) -> Generator[Annotated[int, Name("count")], None, None]:
+        yield from self._numbers

@@ -41,8 +41,9 @@ base::Status ProcessExecutor::stop_nodes() {
   while (!started_nodes_.empty()) {
     const std::int32_t node = started_nodes_.back();
     started_nodes_.pop_back();
-    // A worker that was ended took its nodes along.
-    if (peers_[static_cast<std::size_t>(placement_->pinned(node))] == nullptr) {
+    // A worker that has ended took its nodes along.
+    Peer* const peer = peers_[static_cast<std::size_t>(placement_->pinned(node))].get();
+    if (peer == nullptr || peer->child().wait_end(0)) {
       continue;
     }
     auto stopped = ask(FrameType::kStopNode, node, options_.task_timeout_ms);
