@@ -55,6 +55,10 @@ def fail_on_two(recorder, value):
     return note(recorder, value)
 
 
+def four():
+    return ["a", "b", "c", "d"]
+
+
 def twice(value):
     return value * 2
 
@@ -183,7 +187,7 @@ def test_assets_inside_a_map_see_the_elements_in_order(make):
         assets:
           book: {type: HERE.Recorder, scope: runner}
         nodes:
-          words: {type: penstock.testing.repeat, params: {string: x, times: 4}}
+          words: {type: HERE.four}
           each: {type: map, depends: words.value}
           noted: {type: HERE.note, depends: [{recorder: assets.book}, {value: each.value}]}
           all: {type: gather, depends: [{value: noted.value}, {n: each.n}]}

@@ -191,7 +191,7 @@ def test_extends_merges_key_by_key_and_the_last_return_wins(folder):
           first: {type: return, depends: count.index}
         """,
     )
-    folder("middle.yaml", "extends: [base.yaml]\nnodes:\n  count: {params: {limit: 2}}\n")
+    folder("middle.yaml", "extends: [base.yaml]\nnodes:\n  count: {params: {limit: 3}}\n")
     top = folder(
         "top.yaml",
         """

@@ -169,8 +169,15 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "names "
      "it) or the noob_id of a tube in a config source.",
      "extends: [base.yml]", "extends: [base.yaml]"},
-    {"PS0116", "Two tubes with one noob_id",
-     "Two files under one config source have the same noob_id, so it names neither.", "", ""},
+    {"PS0116", "Types do not go together",
+     "The two sides of a connection both state a plain type (int, str, list, numpy.ndarray, ...), "
+     "and "
+     "none can be taken for the other; or both state a unit, and the units differ. An int is a "
+     "float, "
+     "a bool is an int, lists and tuples stand for each other; whatever is not plainly stated "
+     "fits.",
+     "def count() -> str: ...\ndef twice(count: int): ...",
+     "def count() -> int: ...\ndef twice(count: int): ..."},
     {"PS0117", "Tubes in a circle",
      "A tube extends or contains itself, perhaps by way of others, or tubes are nested deeper than "
      "32.",
@@ -185,16 +192,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "The node that updates an asset must be the last to use it in an epoch; what runs beside or "
      "behind it takes the object from its signal.",
      "depends: [book: assets.book]", "depends: [book: update.book]"},
-
-    {"PS0116", "Types do not go together",
-     "The two sides of a connection both state a plain type (int, str, list, numpy.ndarray, ...), "
-     "and "
-     "none can be taken for the other; or both state a unit, and the units differ. An int is a "
-     "float, "
-     "a bool is an int, lists and tuples stand for each other; whatever is not plainly stated "
-     "fits.",
-     "def count() -> str: ...\ndef twice(count: int): ...",
-     "def count() -> int: ...\ndef twice(count: int): ..."},
+    {"PS0121", "Two tubes with one noob_id",
+     "Two files under one config source have the same noob_id, so it names neither.", "", ""},
 
     {"PS0201", "Unknown type",
      "type names no operator, builtin or Python object that can be found.", "type: table.raed",

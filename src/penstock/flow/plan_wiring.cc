@@ -79,11 +79,15 @@ bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency
 }
 
 void PlanBuilder::check_types(const Draft& draft, const DraftEdge& edge, std::string_view wanted) {
+  if (edge.producer == kNone) {
+    return;  // an asset of scope node
+  }
   const Draft& producer = drafts_[static_cast<std::size_t>(edge.producer)];
+  const bool is_input = edge.producer == draft.scope->input;
   const auto ordinal = static_cast<std::size_t>(edge.signal);
   std::string_view produced;
-  if (edge.producer == Plan::kInputNode) {
-    produced = spec_.inputs[ordinal].type;
+  if (is_input) {
+    produced = draft.scope->spec->inputs[ordinal].type;
   } else if (producer.type != nullptr && ordinal < producer.type->signature().signal_types.size()) {
     produced = producer.type->signature().signal_types[ordinal];
   }
@@ -92,9 +96,8 @@ void PlanBuilder::check_types(const Draft& draft, const DraftEdge& edge, std::st
     return;
   }
   const std::string source =
-      edge.producer == Plan::kInputNode
-          ? fmt::format("input '{}'", spec_.inputs[ordinal].id)
-          : fmt::format("'{}.{}'", producer.spec->id, producer.signals[ordinal]);
+      is_input ? fmt::format("input '{}'", draft.scope->spec->inputs[ordinal].id)
+               : fmt::format("'{}.{}'", full_id(producer), producer.signals[ordinal]);
   report(edge.mark, "PS0116",
          fmt::format("{} is '{}', wanted '{}' for '{}' of node '{}'", source, produced, wanted,
                      edge.binding.name, draft.spec->id),

@@ -129,7 +129,7 @@ base::Result<std::string> SpecSources::find(std::string_view id) const {
       return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
                                     fmt::format("two files have the noob_id '{}': {} and {}", id,
                                                 same[0].second, same[1].second))
-                            .with_id("PS0116"));
+                            .with_id("PS0121"));
     }
     if (!same.empty()) {
       return same[0].second;
