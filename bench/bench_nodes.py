@@ -1,5 +1,6 @@
 """The node functions of the benchmarks, the same ones on every side: ours, noob's, the bare loop's."""
 
+import asyncio
 import math
 
 
@@ -49,6 +50,11 @@ def left_work(x):
 
 def right_work(x):
     return burn(x + 1)
+
+
+async def nap(value, seconds=0.05):
+    await asyncio.sleep(seconds)
+    return value
 
 
 def burn(seed, steps=100_000):
