@@ -172,10 +172,11 @@ def test_asynchronous_generators_are_refused(name):
 
 def test_events_of_coroutines_reach_callbacks():
     wanted = []
+    keys = ("node_id", "signal", "value")
     for kind in (ps.SynchronousRunner, ps.ThreadedRunner):
         seen = []
         with kind(ps.Tube.load(TUBE)) as runner:
-            runner.add_callback(lambda event, seen=seen: seen.append((str(event["epoch"]), event["node_id"], event["signal"], event["value"])))
+            runner.add_callback(lambda e, seen=seen: seen.append((str(e["epoch"]), *(e[key] for key in keys))))
             runner.run()
         wanted.append(sorted(seen, key=str))
     assert wanted[0] == wanted[1]

@@ -248,7 +248,10 @@ def test_the_nodes_of_the_testing_module(runner):
       inits: {type: penstock.testing.InitCounter}
       product: {type: penstock.testing.Multiply, depends: [left: count.index]}
       added: {type: penstock.testing.long_add, depends: [value: product.product], params: {sleep_for: 0.001}}
-      dynamic: {type: penstock.testing.DynamicSignals, params: {signals_: [p, q], slots_: [a, b]}, depends: [a: count.index, b: added.value]}
+      dynamic:
+        type: penstock.testing.DynamicSignals
+        params: {signals_: [p, q], slots_: [a, b]}
+        depends: [a: count.index, b: added.value]
       out:
         type: return
         depends:
@@ -267,7 +270,11 @@ def test_the_nodes_of_the_testing_module(runner):
 
 
 def test_slots_that_a_class_computes_are_checked():
-    tube = "nodes:\n  d: {type: penstock.testing.DynamicSignals, params: {slots_: [a]}, depends: [%s]}\n  c: {type: penstock.testing.count_source}\n"
+    tube = """
+    nodes:
+      d: {type: penstock.testing.DynamicSignals, params: {slots_: [a]}, depends: [%s]}
+      c: {type: penstock.testing.count_source}
+    """
     for depends, message in (("b: c.index", "b"), ("", "needs its input 'a'")):
         with pytest.raises(ps.LoadError, match=message):
             ps.Tube.load(tube % depends)
@@ -317,7 +324,8 @@ def test_annotations_that_are_text(runner):
 
 
 def test_injected_slots_need_no_edge_and_are_no_slots():
-    with ps.SynchronousRunner(ps.Tube.load("nodes:\n  e: {type: async_nodes.only_epoch}\n  out: {type: return, depends: e.value}\n")) as runner:
+    tube = "nodes:\n  e: {type: async_nodes.only_epoch}\n  out: {type: return, depends: e.value}\n"
+    with ps.SynchronousRunner(ps.Tube.load(tube)) as runner:
         assert runner.process() == ps.Epoch(0)
     with pytest.raises(ps.LoadError, match="epoch"):
         ps.Tube.load(GIVEN.format(name="epoch_of").replace("[x: input.x]", "[x: input.x, epoch: input.x]"))

@@ -43,6 +43,8 @@ class ThreadExecutor::Pending final : public core::Later {
     completion_.start_ns = base::fast_ns();
   }
 
+  virtual ~Pending() = default;
+
   void finish(base::Result<core::Step> step) override {
     completion_.duration_ns = base::fast_ns() - completion_.start_ns;
     if (step.has_value()) {
@@ -140,7 +142,8 @@ base::Status ThreadExecutor::submit(std::span<const flow::Task> all_tasks) {
     std::optional<core::HostLock> lock;  // once for all of them
     for (const flow::Task& task : all_tasks) {
       const flow::PlanNode& node = access_->plan().nodes()[static_cast<std::size_t>(task.node)];
-      if (!node.op->is_async()) {
+      // With assets of its own the call is over when it returns.
+      if (!node.op->is_async() || !node.own_assets.empty()) {
         own_chunk_.push_back(task);
         continue;
       }

@@ -4,7 +4,7 @@ import os
 import signal
 from typing import Annotated
 
-from penstock import Name
+from penstock import Name, Node
 
 
 def number() -> int:
@@ -30,3 +30,23 @@ def killed(value: int) -> int:
 
 def opened(value: int):
     return open(os.devnull)
+
+
+async def items(value: int):
+    yield value
+
+
+class Unready(Node):
+    def init(self) -> None:
+        raise OSError("no such device")
+
+    def process(self, value: int) -> int:
+        return value
+
+
+class Stuck(Node):
+    def deinit(self) -> None:
+        raise OSError("device is busy")
+
+    def process(self, value: int) -> int:
+        return value
