@@ -23,6 +23,7 @@ from penstock._events import Epoch, EventMap, Name, NoEvent, RunnerContext, proc
 if TYPE_CHECKING:
     # "as" tells type checkers that the name is public here.
     from penstock._arrays import empty as empty
+    from penstock._async_runner import AsyncRunner as AsyncRunner
     from penstock._core import (
         cid as cid,
         decode as decode,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         encode as encode,
         register_codec as register_codec,
     )
-    from penstock._async_runner import AsyncRunner as AsyncRunner
     from penstock._errors import (
         AlreadyExistsError as AlreadyExistsError,
         CancelledError as CancelledError,
@@ -60,8 +60,7 @@ if TYPE_CHECKING:
         SynchronousRunner as SynchronousRunner,
         ThreadedRunner as ThreadedRunner,
     )
-    from penstock._tube import Tube as Tube
-    from penstock._tube import add_config_source as add_config_source
+    from penstock._tube import Tube as Tube, add_config_source as add_config_source
 
 __version__ = "0.1.0"
 

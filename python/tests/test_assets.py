@@ -3,9 +3,9 @@
 import textwrap
 
 import pytest
+from penstock.testing import counter
 
 import penstock as ps
-from penstock.testing import counter
 
 RUNNERS = {
     "sync": ps.SynchronousRunner,

@@ -162,13 +162,9 @@ def test_the_same_input_of_two_functions_is_one(write):
     assert ps.run(path, inputs={"n": 3}).result == 33
 
 
-def test_async_functions_are_refused_until_they_can_run_or_run(write):
+def test_an_async_function_is_a_node(write):
     path = write("import asyncio\nasync def slow():\n    await asyncio.sleep(0)\n    return 4\n")
-    try:
-        assert ps.run(path).result == 4
-    except ps.LoadError as error:
-        (found,) = error.diagnostics
-        assert (found["id"], found["line"], found["column"]) == ("PS0114", 2, 11)
+    assert ps.run(path).result == 4
 
 
 ERRORS = {

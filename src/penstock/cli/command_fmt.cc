@@ -8,6 +8,7 @@
 
 #include "penstock/cli/commands.h"
 #include "penstock/cli/files.h"
+#include "penstock/cli/hello.h"
 #include "penstock/cli/python.h"
 #include "penstock/cli/tubes.h"
 #include "penstock/flow/yaml_comments.h"
@@ -59,7 +60,10 @@ int format(const FormatCommand& command, Session& session) {
   if (needs_python(command.file, session.host)) {
     return hand_over(command.file, session);
   }
-  const flow::ParsedSpec parsed = load_tube(command.file, session.host);
+  // As it is written: what it extends is not merged into it.
+  const flow::ParsedSpec parsed = functions || command.file == kHelloName
+                                      ? load_tube(command.file, session.host)
+                                      : flow::load_spec_partly(command.file);
   for (const flow::Diagnostic& problem : parsed.diagnostics) {
     session.terminal.error(problem);
   }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -176,6 +177,7 @@ class SevenBridge final : public HostBridge {
   void unlock() const override { locked_ = false; }
   bool is_locked() const override { return locked_; }
   void forget_thread() const override {}
+  std::shared_ptr<HostLoop> make_loop(const CancelToken*) const override { return nullptr; }
   base::Status check_signals() const override { return {}; }
 
  private:

@@ -160,10 +160,6 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0113", "Too many positional arguments",
      "depends has more references without a slot than the type takes.",
      "type: operator.neg\ndepends: [a.value, b.value]", "type: operator.neg\ndepends: a.value"},
-    {"PS0114", "Not supported by this version",
-     "The format has this feature and this version of Penstock cannot run it yet: coroutines as "
-     "nodes.",
-     "", ""},
     {"PS0115", "Tube not found",
      "extends and nested tubes name a file (it ends in .yaml or .yml; relative to the file that "
      "names "

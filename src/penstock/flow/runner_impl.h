@@ -58,6 +58,9 @@ class Runner::Impl {
   base::Status run_ready();
   base::Status run_inline(const Task& task);
   base::Status run_structural(const Task& task);
+  base::Status fail_structural(const Task& task, const base::Error& error);
+  base::Status run_map(const Task& task);
+  base::Status run_gather(const Task& task);
   base::Status flush_batch();
   base::Status wait_for_completions();
   base::Status finish(Completion& completion);

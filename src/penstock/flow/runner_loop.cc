@@ -113,70 +113,81 @@ base::Status Runner::Impl::run_inline(const Task& task) {
 base::Status Runner::Impl::run_structural(const Task& task) {
   Scheduler& scheduler = state_.scheduler;
   const PlanNode& node = plan->nodes()[static_cast<std::size_t>(task.node)];
-  NodeMetrics& counts = metrics.node(task.node);
-  ++counts.runs;
-  if (node.kind == NodeKind::kReturn) {
-    core::Value result = build_result(*plan, scheduler, task);
-    if (!result.is_absent()) {
-      results_.emplace_back(static_cast<Activation*>(task.activation)->epoch, std::move(result));
-    }
-    scheduler.complete(task);
-    return {};
-  }
-  if (node.kind == NodeKind::kAssetEnd) {
-    if (auto status = assets_.end_use(*plan, state_, task); !status.has_value()) {
-      ++counts.failed;
-      fail_node(task, status.error());
-    } else {
-      scheduler.complete(task);
-    }
-    return {};
-  }
-  if (node.kind == NodeKind::kTube || node.kind == NodeKind::kTubeReturn) {
-    if (node.kind == NodeKind::kTube) {
+  ++metrics.node(task.node).runs;
+  switch (node.kind) {
+    case NodeKind::kMap:
+      return run_map(task);
+    case NodeKind::kGather:
+      return run_gather(task);
+    case NodeKind::kReturn:
+      if (core::Value result = build_result(*plan, scheduler, task); !result.is_absent()) {
+        results_.emplace_back(static_cast<Activation*>(task.activation)->epoch, std::move(result));
+      }
+      break;
+    case NodeKind::kAssetEnd:
+      if (auto status = assets_.end_use(*plan, state_, task); !status.has_value()) {
+        return fail_structural(task, status.error());
+      }
+      break;
+    case NodeKind::kTube:
       open_tube(*plan, scheduler, task);
-    } else {
+      break;
+    case NodeKind::kTubeReturn:
       close_tube(*plan, scheduler, task);
       if ((detail_ & Observer::kEvents) != 0) {
         PENSTOCK_RETURN_IF_ERROR(emit_events(task));
       }
-    }
-    scheduler.complete(task);
+      break;
+    case NodeKind::kInput:
+    case NodeKind::kOperator:
+    case NodeKind::kAsset:
+      PENSTOCK_CHECK(false);  // the input is never ready, and the others have an operator
+  }
+  scheduler.complete(task);
+  return {};
+}
+
+base::Status Runner::Impl::fail_structural(const Task& task, const base::Error& error) {
+  ++metrics.node(task.node).failed;
+  fail_node(task, error);
+  return {};
+}
+
+base::Status Runner::Impl::run_map(const Task& task) {
+  Scheduler& scheduler = state_.scheduler;
+  const PlanNode& node = plan->nodes()[static_cast<std::size_t>(task.node)];
+  const InEdge& edge = plan->in_edges(node)[0];
+  auto elements = elements_of(scheduler.input(*static_cast<Activation*>(task.activation), edge));
+  if (!elements.has_value()) {
+    return fail_structural(task, elements.error());
+  }
+  const bool is_empty = elements->empty();
+  std::vector<core::Value> kept;
+  if ((detail_ & Observer::kEvents) != 0) {
+    kept = *elements;
+  }
+  scheduler.complete_map(task, std::move(*elements));
+  metrics.node(task.node).no_event += is_empty ? 1 : 0;
+  if (kept.empty()) {
     return {};
   }
-  if (node.kind == NodeKind::kMap) {
-    const InEdge& edge = plan->in_edges(node)[0];
-    auto elements = elements_of(scheduler.input(*static_cast<Activation*>(task.activation), edge));
-    if (!elements.has_value()) {
-      ++counts.failed;
-      fail_node(task, elements.error());
-      return {};
-    }
-    const auto count = static_cast<std::int64_t>(elements->size());
-    std::vector<core::Value> kept;
-    if ((detail_ & Observer::kEvents) != 0) {
-      kept = *elements;
-    }
-    scheduler.complete_map(task, std::move(*elements));
-    counts.no_event += count == 0 ? 1 : 0;
-    if ((detail_ & Observer::kEvents) != 0 && count > 0) {
-      PENSTOCK_RETURN_IF_ERROR(emit_events(task));
-      const Epoch outer = state_.epoch_of(task);
-      for (std::size_t i = 0; i < kept.size(); ++i) {
-        event_epoch_ = outer;
-        event_epoch_.path.emplace_back(node.id, static_cast<std::int64_t>(i));
-        PENSTOCK_RETURN_IF_ERROR(send_event(node.id, "value", kept[i]));
-      }
-    }
-    return {};
+  PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+  const Epoch outer = state_.epoch_of(task);
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    event_epoch_ = outer;
+    event_epoch_.path.emplace_back(node.id, static_cast<std::int64_t>(i));
+    PENSTOCK_RETURN_IF_ERROR(send_event(node.id, "value", kept[i]));
   }
+  return {};
+}
+
+base::Status Runner::Impl::run_gather(const Task& task) {
+  Scheduler& scheduler = state_.scheduler;
   auto emitted = state_.gathers.run(*plan, scheduler, task);
   if (!emitted.has_value()) {
-    ++counts.failed;
-    fail_node(task, emitted.error());
-    return {};
+    return fail_structural(task, emitted.error());
   }
-  counts.no_event += emitted->is_absent() ? 1 : 0;
+  metrics.node(task.node).no_event += emitted->is_absent() ? 1 : 0;
   scheduler.outputs(task)[0] = std::move(*emitted);
   if ((detail_ & Observer::kEvents) != 0) {
     PENSTOCK_RETURN_IF_ERROR(emit_events(task));
