@@ -3,10 +3,10 @@
 import asyncio
 import os
 import signal
-from pathlib import Path
 
 import async_nodes
 import pytest
+from process_tools import children
 
 import penstock as ps
 
@@ -163,19 +163,6 @@ def test_plain_classes_have_no_lifecycle(runner):
 def test_a_node_without_memory_still_lives_where_it_was_initialised():
     with Driven("processes", GIVEN.format(name="Where")) as driven:
         assert [driven.do("process", x=i) for i in range(20)] == [True] * 20
-
-
-def children():
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == os.getpid() and fields[0] != "Z":
-                found.add(int(entry.name))
-    return found
 
 
 def test_a_killed_worker_is_initialised_again_before_its_calls_are_repeated():

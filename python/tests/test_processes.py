@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import process_nodes
 import pytest
+from process_tools import children
 
 import penstock as ps
 
@@ -34,20 +35,6 @@ nodes:
 
 def one(name, params=""):
     return ps.Tube.load(ONE.format(name=name, params=params))
-
-
-def children():
-    """Process ids of this process's children."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == os.getpid() and fields[0] != "Z":
-                found.add(int(entry.name))
-    return found
 
 
 @pytest.fixture
