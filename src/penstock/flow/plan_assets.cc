@@ -124,7 +124,7 @@ std::vector<std::int32_t> PlanBuilder::users_of(std::int32_t asset) const {
 void PlanBuilder::wire_assets() {
   for (const auto& scope : scopes_) {
     scope_ = scope.get();
-    for (const TubeAsset& asset : scope->assets) {
+    for (TubeAsset& asset : scope->assets) {
       if (asset.draft == kNone) {
         continue;
       }
@@ -132,12 +132,12 @@ void PlanBuilder::wire_assets() {
       if (scope->depth > 0) {
         hold_back(draft);
       }
-      const std::vector<std::int32_t> users = users_of(asset.draft);
-      for (const std::int32_t user : users) {
+      asset.users = users_of(asset.draft);
+      for (const std::int32_t user : asset.users) {
         drafts_[static_cast<std::size_t>(user)].is_local = true;
       }
       if (asset.end != kNone) {
-        wire_asset_end(asset, users);
+        wire_asset_end(asset);
         if (scope->depth > 0) {
           hold_back(drafts_[static_cast<std::size_t>(asset.end)]);
         }
@@ -146,7 +146,7 @@ void PlanBuilder::wire_assets() {
   }
 }
 
-void PlanBuilder::wire_asset_end(const TubeAsset& asset, std::span<const std::int32_t> users) {
+void PlanBuilder::wire_asset_end(const TubeAsset& asset) {
   Draft& end = drafts_[static_cast<std::size_t>(asset.end)];
   if (asset.spec->depends) {
     NodeSpec stand_in;
@@ -175,12 +175,12 @@ void PlanBuilder::wire_asset_end(const TubeAsset& asset, std::span<const std::in
     end.edges.push_back(std::move(edge));
   };
   wait_for(asset.draft);
-  std::ranges::for_each(users, wait_for);
+  std::ranges::for_each(asset.users, wait_for);
 }
 
 // What updates an asset must be the last to use it: a node behind it would see the old object in
 // one order of events and the new one in another.
-void PlanBuilder::check_asset_order(const TubeAsset& asset, std::span<const std::int32_t> users) {
+void PlanBuilder::check_asset_order(const TubeAsset& asset) {
   const Draft& end = drafts_[static_cast<std::size_t>(asset.end)];
   if (!asset.spec->depends || end.edges.empty() || end.edges.front().hidden) {
     return;
@@ -195,7 +195,7 @@ void PlanBuilder::check_asset_order(const TubeAsset& asset, std::span<const std:
       }
     }
   }
-  for (const std::int32_t user : users) {
+  for (const std::int32_t user : asset.users) {
     if (user != updating && generation[static_cast<std::size_t>(user)] >=
                                 generation[static_cast<std::size_t>(updating)]) {
       const Draft& draft = drafts_[static_cast<std::size_t>(user)];
@@ -218,15 +218,15 @@ void PlanBuilder::order_asset_users() {
   }
   for (const auto& scope : scopes_) {
     scope_ = scope.get();
-    for (const TubeAsset& asset : scope->assets) {
+    for (TubeAsset& asset : scope->assets) {
       if (asset.draft == kNone) {
         continue;
       }
-      std::vector<std::int32_t> users = users_of(asset.draft);
+      std::vector<std::int32_t>& users = asset.users;
       std::ranges::sort(users, {},
                         [&](std::int32_t user) { return place[static_cast<std::size_t>(user)]; });
       if (asset.end != kNone) {
-        check_asset_order(asset, users);
+        check_asset_order(asset);
       }
       for (std::size_t i = 0; i < users.size(); ++i) {
         Draft& user = drafts_[static_cast<std::size_t>(users[i])];

@@ -35,8 +35,9 @@ struct DraftEdge {
 struct TubeAsset {
   const AssetSpec* spec = nullptr;
   std::shared_ptr<const core::NodeType> type;
-  std::int32_t draft = kNone;  ///< kAsset; kNone with scope node
-  std::int32_t end = kNone;    ///< kAssetEnd; of scope runner
+  std::int32_t draft = kNone;       ///< kAsset; kNone with scope node
+  std::int32_t end = kNone;         ///< kAssetEnd; of scope runner
+  std::vector<std::int32_t> users;  ///< drafts that have an edge to it; once wired
 };
 
 /// A tube while it is compiled: the outermost one, or one nested in it.
@@ -121,8 +122,8 @@ class PlanBuilder {
   std::shared_ptr<const core::NodeType> find_asset_type(const AssetSpec& asset);
   bool find_asset(const Draft& draft, const Dependency& dependency, DraftEdge& edge);
   void wire_assets();
-  void wire_asset_end(const TubeAsset& asset, std::span<const std::int32_t> users);
-  void check_asset_order(const TubeAsset& asset, std::span<const std::int32_t> users);
+  void wire_asset_end(const TubeAsset& asset);
+  void check_asset_order(const TubeAsset& asset);
   void order_asset_users();
   std::vector<std::int32_t> users_of(std::int32_t asset) const;
 
