@@ -251,7 +251,7 @@ namespace {
 /// The file of a tube that is named by its noob_id; else `name`.
 std::string path_of(const std::string& name) {
   std::error_code ignored;
-  if (name.ends_with(".yaml") || name.ends_with(".yml") || std::filesystem::exists(name, ignored)) {
+  if (flow::is_tube_file(name) || std::filesystem::exists(name, ignored)) {
     return name;
   }
   return flow::SpecSources::instance().find(name).value_or(name);

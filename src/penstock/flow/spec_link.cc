@@ -23,10 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxDepth = 32;
 
-bool is_path(std::string_view name) {
-  return name.ends_with(".yaml") || name.ends_with(".yml");
-}
-
 /// What identifies a file in a circle: its canonical path.
 std::string key_of(const std::string& path) {
   std::error_code failed;
@@ -117,7 +113,7 @@ class Linker {
                                    ? SpecSource{from.file, from.source}
                                    : from.bases[static_cast<std::size_t>(mark.source) - 1];
     std::string path = name;
-    if (is_path(name)) {
+    if (is_tube_file(name)) {
       if (fs::path(name).is_relative()) {
         path = (fs::path(source.file).parent_path() / name).lexically_normal().string();
       }

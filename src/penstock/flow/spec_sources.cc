@@ -95,6 +95,10 @@ std::string user_folder() {
 
 }  // namespace
 
+bool is_tube_file(std::string_view name) {
+  return name.ends_with(".yaml") || name.ends_with(".yml");
+}
+
 SpecSources& SpecSources::instance() {
   static SpecSources sources;
   return sources;

@@ -10,6 +10,9 @@
 
 namespace penstock::flow {
 
+/// True for what a tube file is called: *.yaml or *.yml. Anything else may be a noob_id.
+bool is_tube_file(std::string_view name);
+
 /// The folders of this process. Thread-safe.
 class SpecSources {
  public:
