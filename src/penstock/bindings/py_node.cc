@@ -75,9 +75,11 @@ class CallableOperator final : public core::Operator {
         keyword_.push_back(
             {Ref(PyUnicode_InternFromString(bindings[i].name.c_str())), i, Ref(), nullptr});
       }
-      slots_.push_back(Ref(bindings[i].name.empty()
-                               ? PyLong_FromLong(bindings[i].position)
-                               : PyUnicode_InternFromString(bindings[i].name.c_str())));
+      if (!kind_->injections.empty()) {
+        slots_.push_back(Ref(bindings[i].name.empty()
+                                 ? PyLong_FromLong(bindings[i].position)
+                                 : PyUnicode_InternFromString(bindings[i].name.c_str())));
+      }
     }
     for (const Injection& injection : kind_->injections) {
       keyword_.push_back(
@@ -211,7 +213,7 @@ class CallableOperator final : public core::Operator {
   std::vector<Keyword> keyword_;
   Ref all_names_;
   std::vector<std::string> signals_;
-  std::vector<Ref> slots_;  ///< per input: its name, else its position
+  std::vector<Ref> slots_;  ///< with injections, per input: its name, else its position
   std::shared_ptr<const PythonKind> kind_;
 };
 

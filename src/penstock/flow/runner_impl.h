@@ -74,7 +74,9 @@ class Runner::Impl {
   void record(const Completion& completion, NodeStatus status);
   base::Status run_any(const Task& task, bool is_inline);
   bool target_is_asset(const Task& task) const {
-    return plan->nodes()[static_cast<std::size_t>(task.node)].kind == NodeKind::kAsset;
+    // The first half is at hand in every call; few nodes are local.
+    return state_.target(task.node).is_local &&
+           plan->nodes()[static_cast<std::size_t>(task.node)].kind == NodeKind::kAsset;
   }
 
   // runner_fast.cc
