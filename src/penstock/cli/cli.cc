@@ -88,6 +88,7 @@ void declare_run(CLI::App& app, RunCommand& run) {
       ->type_name("N");
   sub.add_flag("-q,--quiet", run.quiet, "Only results and errors");
   sub.add_flag("--no-history", run.no_history, "Do not record this run");
+  sub.add_flag("--no-cache", run.no_cache, "Neither use results of earlier runs nor keep any");
 }
 
 void declare_look(CLI::App& app, Parsed& out) {

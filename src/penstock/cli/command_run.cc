@@ -19,6 +19,7 @@
 #include "penstock/cli/tubes.h"
 #include "penstock/core/host.h"
 #include "penstock/flow/history.h"
+#include "penstock/flow/result_cache.h"
 #include "penstock/flow/runner.h"
 #include "penstock/report/html_report.h"
 #include "penstock/report/json_lines.h"
@@ -216,6 +217,14 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
     session.terminal.error(executor.error());
     return executor.error().id() == "PS0902" ? kUsage : kFailed;
   }
+  if (!command.no_cache && plan->reuse() != nullptr) {
+    auto cache = flow::open_user_cache();
+    if (!cache.has_value()) {
+      session.terminal.error(cache.error());
+      return kFailed;
+    }
+    options.cache = std::move(*cache);
+  }
   auto watchers = watch(command, inputs, session, options);
   if (!watchers.has_value()) {
     session.terminal.error(watchers.error().id().empty() ? watchers.error().with_id("PS0909")
@@ -237,6 +246,9 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
       unlock.emplace();
     }
     flow::Runner runner(plan, std::move(*executor), std::move(options));
+    if (epochs == 1) {
+      runner.skip_known(inputs.process);
+    }
     status = runner.init();
     if (status.has_value()) {
       status = runner.run(epochs, inputs.process,

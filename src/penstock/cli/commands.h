@@ -27,6 +27,7 @@ struct RunCommand {
   bool json = false;
   bool quiet = false;
   bool no_history = false;
+  bool no_cache = false;  ///< neither use nor keep results
   std::uint64_t seed = 0;
 };
 int run(const RunCommand& command, Session& session);

@@ -160,6 +160,18 @@ ResultRecord HistoryObserver::address(std::int64_t epoch, const core::Value& val
   return out;
 }
 
+void HistoryObserver::on_reuse(const ReuseFact& fact) {
+  if (record_.reuse.size() >= History::kMaxReuse) {
+    return;
+  }
+  record_.reuse.push_back({.node = plan_->nodes()[static_cast<std::size_t>(fact.node)].id,
+                           .epoch = fact.root_epoch,
+                           .path = {fact.path.begin(), fact.path.end()},
+                           .is_reused = fact.is_reused,
+                           .key = fact.key.to_hex(),
+                           .parts = fact.parts});
+}
+
 void HistoryObserver::on_result(std::int64_t root_epoch, const core::Value& value) {
   last_ = value;
   last_epoch_ = root_epoch;
@@ -215,7 +227,8 @@ void HistoryObserver::on_finish(const RunSummary& summary, const RunMetrics& met
                              .total_ns = counts.duration.total_ns(),
                              .p50_ns = counts.duration.quantile_ns(0.5),
                              .p95_ns = counts.duration.quantile_ns(0.95),
-                             .max_ns = counts.duration.max_ns()});
+                             .max_ns = counts.duration.max_ns(),
+                             .reused = counts.reused});
   }
   plan_ = nullptr;
   if (history_ != nullptr) {

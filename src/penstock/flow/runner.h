@@ -15,7 +15,8 @@
 
 namespace penstock::flow {
 
-class Executor;  // executor.h
+class Executor;     // executor.h
+class ResultCache;  // result_cache.h
 
 /// How a Runner behaves; the defaults are those of the synchronous runner.
 struct RunnerOptions {
@@ -27,6 +28,7 @@ struct RunnerOptions {
   std::vector<std::shared_ptr<Observer>> observers;
   core::CancelToken* cancel = nullptr;   ///< not owned; null = only host signals stop the run
   std::shared_ptr<core::HostLoop> loop;  ///< for coroutines; null = the host makes one if need be
+  std::shared_ptr<ResultCache> cache;    ///< of results that nodes keep; null = none is reused
 };
 
 /// What one root epoch gave.
@@ -44,6 +46,11 @@ class Runner {
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
+
+  /// For a run of one epoch, before init(): nodes whose results for `inputs` are known give them,
+  /// and nodes that are needed for nothing else do not run. Events of those are not seen, so it
+  /// does nothing where an observer wants events, and without a cache.
+  void skip_known(const core::Value& inputs);
 
   /// Starts the executor, makes node states and starts the nodes that have a Lifecycle, in plan
   /// order. When one fails (PS0411), those before it are stopped again. Idempotent.

@@ -17,6 +17,7 @@
 #include "penstock/flow/lifecycles.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/observer.h"
+#include "penstock/flow/reuse.h"
 #include "penstock/flow/run_state.h"
 #include "penstock/flow/runner.h"
 
@@ -28,6 +29,8 @@ class Runner::Impl {
  public:
   Impl(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> executor, RunnerOptions options);
 
+  /// The same before init(), without what is known already; null when there is nothing to gain.
+  std::unique_ptr<Impl> without_known(const core::Value& inputs);
   base::Status init();
   base::Status deinit();
   base::Result<EpochResult> process(const core::Value& inputs);
@@ -64,6 +67,10 @@ class Runner::Impl {
   base::Status flush_batch();
   base::Status wait_for_completions();
   base::Status finish(Completion& completion);
+  /// Completes a task whose result is known. True when it was.
+  base::Result<bool> run_reused(const Task& task);
+  void tell_reuse(const Task& task);
+  void send_reuse_notes();
   void fail_node(const Task& task, const base::Error& error);
   void fail_open_epochs(const base::Error& error);
   base::Status emit_events(const Task& task);
@@ -92,6 +99,7 @@ class Runner::Impl {
   std::unique_ptr<Executor> executor_;
   RunnerOptions options_;
   RunState state_;
+  std::unique_ptr<Reuse> reuse_;  ///< null: no node keeps results, or there is nowhere to
   AssetKeeper assets_;
   Lifecycles lifecycles_;
   CallScratch scratch_;
