@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "penstock/cli/commands.h"
+#include "penstock/cli/dry_run.h"
 #include "penstock/cli/executors.h"
 #include "penstock/cli/python.h"
 #include "penstock/cli/results.h"
@@ -212,7 +213,11 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
   flow::RunnerOptions options{.name = command.executor.runner, .seed = command.seed};
   options.max_epochs_in_flight = command.executor.runner == "sync" ? 1 : kEpochsInFlight;
   options.cancel = &cancel;
-  auto executor = make_executor(command, *plan, inputs, session.host);
+  RunCommand used = command;
+  if (command.dry_run) {
+    used.executor.runner = "sync";  // nothing is called: where does not matter
+  }
+  auto executor = make_executor(used, *plan, inputs, session.host);
   if (!executor.has_value()) {
     session.terminal.error(executor.error());
     return executor.error().id() == "PS0902" ? kUsage : kFailed;
@@ -224,6 +229,16 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
       return kFailed;
     }
     options.cache = std::move(*cache);
+  }
+  if (command.dry_run) {
+    flow::Runner runner(plan, std::move(*executor), std::move(options));
+    const auto calls = runner.dry_run(inputs.process);
+    if (!calls.has_value()) {
+      session.terminal.error(calls.error());
+      return kFailed;
+    }
+    print_dry_run(*plan, *calls, command.json, session.terminal);
+    return kOk;
   }
   auto watchers = watch(command, inputs, session, options);
   if (!watchers.has_value()) {

@@ -28,6 +28,7 @@ struct RunCommand {
   bool quiet = false;
   bool no_history = false;
   bool no_cache = false;  ///< neither use nor keep results
+  bool dry_run = false;   ///< say what would run, and why
   std::uint64_t seed = 0;
 };
 int run(const RunCommand& command, Session& session);
@@ -97,6 +98,15 @@ struct ShowCommand {
   bool json = false;
 };
 int show(const ShowCommand& command, Session& session);
+
+struct WhyCommand {
+  std::string node;
+  std::string file;     ///< only runs of this tube file; empty = all
+  std::string run;      ///< beginning of a run's id; empty = the newest that has the node
+  std::string against;  ///< the same of the run to compare with; empty = the one before it
+  bool json = false;
+};
+int why(const WhyCommand& command, Session& session);
 
 /// Prints a PS0901 and returns kUsage.
 int usage_error(Session& session, std::string message, std::string help = {});

@@ -278,6 +278,11 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "it. The run goes on; what was not kept is computed again.",
      "", "penstock cache prune --max-bytes 500000000\nPENSTOCK_CACHE=off penstock run FILE"},
 
+    {"PS0421", "No such node or run in the history",
+     "`penstock why` looks at recorded runs. None has a node of this name, or a call of it to "
+     "compare with.",
+     "", "penstock history"},
+
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
      "task "

@@ -387,6 +387,10 @@ void Runner::skip_known(const core::Value& inputs) {
     impl_ = std::move(without);
   }
 }
+base::Result<std::vector<PlannedCall>> Runner::dry_run(const core::Value& inputs) {
+  skip_known(inputs);
+  return impl_->dry_run(inputs);
+}
 base::Status Runner::init() {
   return impl_->init();
 }

@@ -38,6 +38,20 @@ struct EpochResult {
   bool exhausted = false;  ///< true: the tube can give no more results
 };
 
+/// A call that an epoch would make, or need not make.
+struct PlannedCall {
+  enum class Verdict : std::uint8_t {
+    kRuns,
+    kReused,   ///< its result is known
+    kDepends,  ///< runs unless nodes before it give what they gave before
+  };
+  std::int32_t node = 0;
+  std::vector<std::int64_t> path;
+  Verdict verdict = Verdict::kRuns;
+  std::vector<core::Part> parts;        ///< of a node that keeps results, if known
+  std::vector<std::int32_t> waits_for;  ///< kDepends: those nodes
+};
+
 /// Runs a Plan on an Executor. Owner thread only. State of stateful nodes lives here.
 class Runner {
  public:
@@ -51,6 +65,10 @@ class Runner {
   /// and nodes that are needed for nothing else do not run. Events of those are not seen, so it
   /// does nothing where an observer wants events, and without a cache.
   void skip_known(const core::Value& inputs);
+
+  /// What an epoch with `inputs` would call; nothing is called, started or written. Instead of
+  /// init(); the runner must be inline, and cannot be used for anything else.
+  base::Result<std::vector<PlannedCall>> dry_run(const core::Value& inputs);
 
   /// Starts the executor, makes node states and starts the nodes that have a Lifecycle, in plan
   /// order. When one fails (PS0411), those before it are stopped again. Idempotent.

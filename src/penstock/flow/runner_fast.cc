@@ -71,7 +71,7 @@ base::Error not_a_source() {
 }  // namespace
 
 bool Runner::Impl::may_run_fast() const {
-  return detail_ == 0 && reuse_ == nullptr && !plan->needs_host() && !host_inputs_ &&
+  return detail_ == 0 && reuse_ == nullptr && dry_ == nullptr && !plan->needs_host() && !host_inputs_ &&
          executor_->lets_loop_run_tiny_nodes();
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "penstock/flow/asset_keeper.h"
+#include "penstock/flow/dry_run.h"
 #include "penstock/flow/executor.h"
 #include "penstock/flow/lifecycles.h"
 #include "penstock/flow/metrics.h"
@@ -31,6 +32,7 @@ class Runner::Impl {
 
   /// The same before init(), without what is known already; null when there is nothing to gain.
   std::unique_ptr<Impl> without_known(const core::Value& inputs);
+  base::Result<std::vector<PlannedCall>> dry_run(const core::Value& inputs);
   base::Status init();
   base::Status deinit();
   base::Result<EpochResult> process(const core::Value& inputs);
@@ -80,6 +82,7 @@ class Runner::Impl {
   base::Error no_progress() const;
   void record(const Completion& completion, NodeStatus status);
   base::Status run_any(const Task& task, bool is_inline);
+  base::Status run_dry(const Task& task);
   bool target_is_asset(const Task& task) const {
     // The first half is at hand in every call; few nodes are local.
     return state_.target(task.node).is_local &&
@@ -100,6 +103,7 @@ class Runner::Impl {
   RunnerOptions options_;
   RunState state_;
   std::unique_ptr<Reuse> reuse_;  ///< null: no node keeps results, or there is nowhere to
+  std::unique_ptr<DryRun> dry_;   ///< null: nodes are called
   AssetKeeper assets_;
   Lifecycles lifecycles_;
   CallScratch scratch_;

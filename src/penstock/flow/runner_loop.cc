@@ -67,6 +67,9 @@ base::Status Runner::Impl::run_any(const Task& task, bool is_inline) {
     state_.scheduler.complete_absent(task);
     return {};
   }
+  if (dry_ != nullptr) [[unlikely]] {
+    return run_dry(task);
+  }
   const CallTarget& target = state_.target(task.node);
   if (target.op == nullptr) {
     return run_structural(task);
