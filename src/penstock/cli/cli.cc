@@ -90,6 +90,13 @@ void declare_run(CLI::App& app, RunCommand& run) {
   sub.add_flag("-q,--quiet", run.quiet, "Only results and errors");
   sub.add_flag("--no-history", run.no_history, "Do not record this run");
   sub.add_flag("-n,--dry-run", run.dry_run, "Only say what would run, and why");
+  CLI::Option* const only =
+      sub.add_option("--only", run.only, "Call only this node")->type_name("NODE");
+  CLI::Option* const inputs_from =
+      sub.add_option("--inputs-from", run.inputs_from, "With the inputs it had in this run")
+          ->type_name("RUN");
+  only->needs(inputs_from);
+  inputs_from->needs(only);
   sub.add_flag("--no-cache", run.no_cache, "Neither use results of earlier runs nor keep any");
 }
 

@@ -27,8 +27,10 @@ struct RunCommand {
   bool json = false;
   bool quiet = false;
   bool no_history = false;
-  bool no_cache = false;  ///< neither use nor keep results
-  bool dry_run = false;   ///< say what would run, and why
+  bool no_cache = false;    ///< neither use nor keep results
+  std::string only;         ///< a node: call nothing else
+  std::string inputs_from;  ///< beginning of the id of the run that gives its inputs
+  bool dry_run = false;     ///< say what would run, and why
   std::uint64_t seed = 0;
 };
 int run(const RunCommand& command, Session& session);

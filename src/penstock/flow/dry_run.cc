@@ -20,6 +20,29 @@ bool DryRun::is_unknown(const core::Value& value) {
   return value.is_same_object(unknown());
 }
 
+namespace {
+
+/// `node`, or where it takes what it hands on from when it computes nothing.
+void add_computing(const Plan& plan, std::int32_t node, std::vector<std::int32_t>& out) {
+  const PlanNode& facts = plan.nodes()[static_cast<std::size_t>(node)];
+  if (facts.kind == NodeKind::kOperator) {
+    if (std::ranges::find(out, node) == out.end()) {
+      out.push_back(node);
+    }
+    return;
+  }
+  for (const InEdge& edge : plan.in_edges(facts)) {
+    if (edge.signal != kNone) {
+      add_computing(plan, plan.producer(edge.signal), out);
+    }
+    if (facts.kind == NodeKind::kGather) {
+      return;  // its first edge brings the values
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<std::int32_t> DryRun::unknown_producers(const RunState& state, const Task& task) {
   const Plan& plan = state.plan();
   const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
@@ -29,7 +52,7 @@ std::vector<std::int32_t> DryRun::unknown_producers(const RunState& state, const
   std::vector<std::int32_t> out;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (is_unknown(*inputs[i])) {
-      out.push_back(plan.producer(edges[i].signal));
+      add_computing(plan, plan.producer(edges[i].signal), out);
     }
   }
   return out;

@@ -283,6 +283,12 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "compare with.",
      "", "penstock history"},
 
+    {"PS0422", "One node cannot run alone",
+     "`--only NODE --inputs-from RUN` gives the node the inputs it had in that run: what nodes "
+     "before it kept there. One of them kept nothing, or it is gone.",
+     "clean: {type: mine.clean, depends: raw.value}",
+     "clean: {type: mine.clean, depends: raw.value, cache: true}"},
+
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
      "task "

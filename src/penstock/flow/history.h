@@ -59,6 +59,7 @@ struct RunRecord {
   std::uint64_t seed = 0;
   double elapsed_s = 0;
   std::vector<std::pair<std::string, std::string>> inputs;  ///< name, value in one line
+  core::Value input_values;  ///< a map, when small enough to keep; else absent
   std::vector<NodeRecord> nodes;
   std::vector<ReuseRecord> reuse;  ///< the first kMaxReuse
   std::vector<ResultRecord> cids;  ///< of the first kMaxCids results and of the last

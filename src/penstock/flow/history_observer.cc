@@ -99,6 +99,11 @@ void HistoryObserver::on_start(const Plan& plan, const RunInfo& info) {
   for (const auto& [name, value] : inputs_) {
     record_.inputs.emplace_back(name, shown(value));
   }
+  core::Value values = core::Value::map(inputs_);
+  if (const auto bytes = core::encode(values);
+      bytes.has_value() && std::ssize(*bytes) <= kMaxInlineBytes) {
+    record_.input_values = std::move(values);
+  }
   auto history = History::open(home_);
   if (!history.has_value()) {
     note(base::fail(history.error()));

@@ -177,6 +177,9 @@ Value to_value(const RunRecord& record) {
     inputs.emplace_back(name, Value::text(text));
   }
   run.entries.emplace_back("inputs", Value::map(std::move(inputs)));
+  if (!record.input_values.is_absent()) {
+    run.entries.emplace_back("input_values", record.input_values);
+  }
   return Value::map(std::move(run.entries));
 }
 
@@ -220,6 +223,10 @@ base::Result<RunRecord> record_from_value(const Value& value) {
       return damaged("inputs");
     }
     record.inputs.emplace_back(name, text.as_text());
+  }
+  if (const Value* const values = value.find("input_values");
+      values != nullptr && values->is(Kind::kMap)) {
+    record.input_values = *values;
   }
   for (const Value& entry : cids->as_list()) {
     const bool is_pair = entry.is(Kind::kList) && entry.as_list().size() == 2 &&

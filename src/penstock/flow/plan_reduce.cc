@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "penstock/core/host.h"
 #include "penstock/flow/plan_bytes.h"
 #include "penstock/flow/reuse.h"
@@ -30,6 +32,15 @@ class Given final : public core::Operator {
 
 std::size_t at(std::int32_t index) {
   return static_cast<std::size_t>(index);
+}
+
+base::Error not_kept(const std::string& node, const std::string& wanted) {
+  return base::Error(base::ErrorCode::kNotFound,
+                     fmt::format("'{}' cannot run alone: that run kept no result of '{}', which it "
+                                 "depends on",
+                                 wanted, node))
+      .with_id("PS0422")
+      .with_help(fmt::format("give '{}' the key 'cache: true' and run the whole tube once", node));
 }
 
 }  // namespace
@@ -262,6 +273,64 @@ bool PlanReducer::load_given() {
     }
   }
   return true;
+}
+
+base::Result<std::shared_ptr<const Plan>> PlanReducer::only(std::int32_t node,
+                                                            const KeptCalls& calls) {
+  needed_.assign(plan_->nodes().size(), false);
+  const auto push_producers = [this](const PlanNode& facts) {
+    for (const InEdge& edge : plan_->in_edges(facts)) {
+      if (edge.signal != kNone) {
+        stack_.push_back(plan_->producer(edge.signal));
+      }
+    }
+    if (const std::int32_t map = plan_->regions()[at(facts.region)].map; map != kNone) {
+      stack_.push_back(map);
+    }
+  };
+  needed_[at(node)] = true;
+  push_producers(plan_->nodes()[at(node)]);
+  while (!stack_.empty()) {
+    const std::int32_t before = stack_.back();
+    stack_.pop_back();
+    if (needed_[at(before)] || before == Plan::kInputNode) {
+      continue;
+    }
+    needed_[at(before)] = true;
+    const PlanNode& facts = plan_->nodes()[at(before)];
+    if (facts.kind == NodeKind::kOperator && !plan_->reuse()->nodes[at(before)].is_pure) {
+      return base::fail(not_kept(facts.id, plan_->nodes()[at(node)].id));
+    }
+    if (facts.is_kept) {
+      PENSTOCK_RETURN_IF_ERROR(take_kept(before, node, calls));
+      if (facts.region == 0) {
+        continue;
+      }
+      stack_.push_back(plan_->regions()[at(facts.region)].map);
+      continue;
+    }
+    push_producers(facts);
+  }
+  if (!load_given()) {
+    return base::fail(not_kept(plan_->nodes()[at(node)].id, plan_->nodes()[at(node)].id));
+  }
+  lineage_.assign(lineage_.size(), std::nullopt);  // inputs may be of another code than today's
+  return derived();
+}
+
+// The values of a node inside a map are looked up when its calls come.
+base::Status PlanReducer::take_kept(std::int32_t node, std::int32_t wanted,
+                                    const KeptCalls& calls) {
+  const PlanNode& facts = plan_->nodes()[at(node)];
+  const auto call = calls.lower_bound({node, {}});
+  const bool has_call = call != calls.end() && call->first.first == node;
+  if (has_call && facts.region == 0) {
+    known_[at(node)] = cache_.find(call->second);
+  }
+  if (!has_call || (facts.region == 0 && known_[at(node)] == nullptr)) {
+    return base::fail(not_kept(facts.id, plan_->nodes()[at(wanted)].id));
+  }
+  return {};
 }
 
 std::shared_ptr<const Plan> PlanReducer::derived() const {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "penstock/core/value.h"
@@ -24,6 +25,9 @@ class PlanReducer {
 
   /// `plan` itself when no node keeps results.
   std::shared_ptr<const Plan> reduce();
+  /// Only `node`, and what gives it the inputs it had in the run that kept `calls`. PS0422 when a
+  /// node that it depends on kept nothing there, and is none whose results follow from its inputs.
+  base::Result<std::shared_ptr<const Plan>> only(std::int32_t node, const KeptCalls& calls);
 
  private:
   void trace_inputs();
@@ -38,6 +42,7 @@ class PlanReducer {
   void need(std::int32_t node);
   /// False when a result that is needed cannot be read: it is not known any more.
   bool load_given();
+  base::Status take_kept(std::int32_t node, std::int32_t wanted, const KeptCalls& calls);
   std::shared_ptr<const Plan> derived() const;
 
   const std::shared_ptr<const Plan> plan_;

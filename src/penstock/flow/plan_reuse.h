@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "penstock/core/identity.h"
@@ -22,6 +24,9 @@ struct NodeReuse {
   /// reduce_plan: of the recipe, all recipes above it, and the inputs of the run.
   std::optional<core::Digest> lineage;
 };
+
+/// Keys of the calls that a recorded run kept, by node and path.
+using KeptCalls = std::map<std::pair<std::int32_t, std::vector<std::int64_t>>, core::Digest>;
 
 /// Immutable, as the plan it belongs to.
 struct PlanReuse {

@@ -131,7 +131,20 @@ core::Digest KeyMaker::key() const {
   return core::hash_bytes(bytes_);
 }
 
-bool Reuse::find(const RunState& state, const Task& task) {
+base::Result<bool> Reuse::find(const RunState& state, const Task& task) {
+  if (replayed_ && task.node != only_) {
+    const std::int64_t epoch = state.epoch(task, path_);
+    const auto call = replayed_->find({task.node, path_});
+    fact_ = ReuseFact{.node = task.node, .root_epoch = epoch, .is_reused = true};
+    if (call == replayed_->end() || !load(state, task, call->second)) {
+      return base::fail(base::Error(base::ErrorCode::kNotFound,
+                                    fmt::format("that run's result of '{}' is no longer kept",
+                                                state.node_id(task.node)))
+                            .with_id("PS0422"));
+    }
+    fact_.key = call->second;
+    return true;
+  }
   auto pending = key_of(state, task);
   if (!pending) {
     return false;
@@ -141,28 +154,41 @@ bool Reuse::find(const RunState& state, const Task& task) {
                     .is_reused = true,
                     .key = pending->key,
                     .parts = pending->parts};
-  if (const auto kept = cache_->find(pending->key);
-      kept != nullptr && kept->num_outputs() == state.outputs(task).size()) {
-    const auto outputs = state.outputs(task);
-    bool whole = true;
-    for (std::size_t i = 0; i < outputs.size() && whole; ++i) {
-      auto value = kept->load(i);
-      whole = value.has_value();
-      if (whole) {
-        outputs[i] = std::move(*value);
-        remember(state, task, i, kept->digest(i));
-      }
-    }
-    if (whole) {
-      link_lineage(task, pending->key);
-      return true;
-    }
-    for (core::Value& output : outputs) {
-      output.reset();
-    }
+  if (!replayed_ && load(state, task, pending->key)) {
+    link_lineage(task, pending->key);
+    return true;
   }
   pending_[{task.activation, task.node}] = std::move(*pending);
   return false;
+}
+
+bool Reuse::load(const RunState& state, const Task& task, const core::Digest& key) {
+  const auto outputs = state.outputs(task);
+  const auto kept = cache_->find(key);
+  if (kept == nullptr || kept->num_outputs() != outputs.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    auto value = kept->load(i);
+    if (!value.has_value()) {
+      for (core::Value& output : outputs) {
+        output.reset();
+      }
+      return false;
+    }
+    outputs[i] = std::move(*value);
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!kept->is_absent(i)) {
+      remember(state, task, i, kept->digest(i));
+    }
+  }
+  return true;
+}
+
+void Reuse::replay(std::int32_t only, KeptCalls calls) {
+  only_ = only;
+  replayed_ = std::move(calls);
 }
 
 std::optional<Reuse::Pending> Reuse::key_of(const RunState& state, const Task& task) {

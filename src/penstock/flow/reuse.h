@@ -55,7 +55,10 @@ class Reuse {
       : plan_(plan), cache_(std::move(cache)) {}
 
   /// True: `task`'s outputs are written, it need not run. False: it must; then keep() or forget().
-  bool find(const RunState& state, const Task& task);
+  base::Result<bool> find(const RunState& state, const Task& task);
+  /// From now on `only` is called whatever is known of it, and all others give what they gave in
+  /// the run that kept `calls`.
+  void replay(std::int32_t only, KeptCalls calls);
   void keep(const RunState& state, const Task& task, std::int64_t took_ns);
   void forget(const Task& task) { pending_.erase({task.activation, task.node}); }
   /// `epoch` has closed.
@@ -77,6 +80,8 @@ class Reuse {
     core::Digest key;
     std::vector<core::Part> parts;
   };
+  /// Writes what is kept under `key`, if it is there and whole.
+  bool load(const RunState& state, const Task& task, const core::Digest& key);
   std::optional<Pending> key_of(const RunState& state, const Task& task);
   base::Status add_inputs(const RunState& state, const Task& task, KeyMaker& maker);
   base::Result<core::Digest> digest_of(const Activation& at, std::int32_t signal,
@@ -92,6 +97,8 @@ class Reuse {
   /// By epoch, then by the path of the activation and the signal: digests known already.
   std::map<std::int64_t, std::map<std::pair<std::vector<std::int64_t>, std::int32_t>, core::Digest>>
       digests_;
+  std::optional<KeptCalls> replayed_;
+  std::int32_t only_ = kNone;
   std::vector<std::int64_t> path_;
   std::vector<const core::Value*> inputs_;
   ReuseFact fact_;

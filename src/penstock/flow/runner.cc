@@ -74,6 +74,22 @@ std::unique_ptr<Runner::Impl> Runner::Impl::without_known(const core::Value& inp
   return std::make_unique<Impl>(std::move(reduced), std::move(executor_), std::move(options_));
 }
 
+base::Result<std::unique_ptr<Runner::Impl>> Runner::Impl::only(std::int32_t node, KeptCalls calls,
+                                                               const core::Value& inputs) {
+  if (reuse_ == nullptr) {
+    return base::fail(base::Error(base::ErrorCode::kFailedPrecondition,
+                                  "one node cannot run alone: no node keeps results, or the cache "
+                                  "is off")
+                          .with_id("PS0422"));
+  }
+  PENSTOCK_ASSIGN_OR_RETURN(const auto values, input_values(inputs));
+  PENSTOCK_ASSIGN_OR_RETURN(auto reduced,
+                            PlanReducer(plan, values, *options_.cache).only(node, calls));
+  auto out = std::make_unique<Impl>(std::move(reduced), std::move(executor_), std::move(options_));
+  out->reuse_->replay(node, std::move(calls));
+  return out;
+}
+
 base::Status Runner::Impl::init() {
   if (std::exchange(interrupted_, false)) {
     options_.cancel->reset();  // that Ctrl-C ended the call before this one
@@ -386,6 +402,10 @@ void Runner::skip_known(const core::Value& inputs) {
   if (auto without = impl_->without_known(inputs); without != nullptr) {
     impl_ = std::move(without);
   }
+}
+base::Status Runner::run_only(std::int32_t node, KeptCalls calls, const core::Value& inputs) {
+  PENSTOCK_ASSIGN_OR_RETURN(impl_, impl_->only(node, std::move(calls), inputs));
+  return {};
 }
 base::Result<std::vector<PlannedCall>> Runner::dry_run(const core::Value& inputs) {
   skip_known(inputs);

@@ -66,6 +66,10 @@ class Runner {
   /// does nothing where an observer wants events, and without a cache.
   void skip_known(const core::Value& inputs);
 
+  /// Before init(): the next epoch calls only `node`, with the inputs it had in the run that kept
+  /// `calls`; `inputs` are that run's. PS0422 when they were not kept.
+  base::Status run_only(std::int32_t node, KeptCalls calls, const core::Value& inputs);
+
   /// What an epoch with `inputs` would call; nothing is called, started or written. Instead of
   /// init(); the runner must be inline, and cannot be used for anything else.
   base::Result<std::vector<PlannedCall>> dry_run(const core::Value& inputs);

@@ -32,6 +32,8 @@ class Runner::Impl {
 
   /// The same before init(), without what is known already; null when there is nothing to gain.
   std::unique_ptr<Impl> without_known(const core::Value& inputs);
+  base::Result<std::unique_ptr<Impl>> only(std::int32_t node, KeptCalls calls,
+                                           const core::Value& inputs);
   base::Result<std::vector<PlannedCall>> dry_run(const core::Value& inputs);
   base::Status init();
   base::Status deinit();

@@ -95,8 +95,15 @@ base::Result<bool> Runner::Impl::run_reused(const Task& task) {
     call.outputs = state_.scheduler.outputs(task);
     PENSTOCK_RETURN_IF_ERROR(state_.target(task.node).op->call(call));
     reuse_->given(task);
-  } else if (!reuse_->find(state_, task)) {
-    return false;
+  } else {
+    const auto found = reuse_->find(state_, task);
+    if (!found.has_value()) {
+      PENSTOCK_RETURN_IF_ERROR(fail_structural(task, found.error()));
+      return true;
+    }
+    if (!*found) {
+      return false;
+    }
   }
   ++metrics.node(task.node).reused;
   tell_reuse(task);
