@@ -26,6 +26,7 @@ class Runner:
         task_timeout: float = 300,
         seed: int = 0,
         shuffle: int | None = None,
+        cache: bool = True,
     ) -> None:
         if max_workers is not None and max_workers < 1:
             from penstock._errors import InvalidArgumentError
@@ -34,7 +35,7 @@ class Runner:
         self.tube = tube
         in_flight = 1 if self._name == "sync" else 64
         self._runner = _core.Runner(
-            tube._plan, self._name, max_workers or 0, task_timeout, seed, shuffle, in_flight
+            tube._plan, self._name, max_workers or 0, task_timeout, seed, shuffle, in_flight, None, cache
         )
         self._process_inputs = {id for id, scope in tube.inputs.items() if scope == "process"}
         self._running = False
@@ -114,8 +115,10 @@ class SynchronousRunner(Runner):
 
     _name = "sync"
 
-    def __init__(self, tube: Tube, *, seed: int = 0, shuffle: int | None = None) -> None:
-        super().__init__(tube, seed=seed, shuffle=shuffle)
+    def __init__(
+        self, tube: Tube, *, seed: int = 0, shuffle: int | None = None, cache: bool = True
+    ) -> None:
+        super().__init__(tube, seed=seed, shuffle=shuffle, cache=cache)
 
 
 class ThreadedRunner(Runner):
@@ -124,9 +127,15 @@ class ThreadedRunner(Runner):
     _name = "threads"
 
     def __init__(
-        self, tube: Tube, max_workers: int | None = None, *, seed: int = 0, shuffle: int | None = None
+        self,
+        tube: Tube,
+        max_workers: int | None = None,
+        *,
+        seed: int = 0,
+        shuffle: int | None = None,
+        cache: bool = True,
     ) -> None:
-        super().__init__(tube, max_workers=max_workers, seed=seed, shuffle=shuffle)
+        super().__init__(tube, max_workers=max_workers, seed=seed, shuffle=shuffle, cache=cache)
 
 
 class MultiProcessRunner(Runner):
@@ -147,9 +156,15 @@ class MultiProcessRunner(Runner):
         *,
         seed: int = 0,
         shuffle: int | None = None,
+        cache: bool = True,
     ) -> None:
         super().__init__(
-            tube, max_workers=max_workers, task_timeout=task_timeout, seed=seed, shuffle=shuffle
+            tube,
+            max_workers=max_workers,
+            task_timeout=task_timeout,
+            seed=seed,
+            shuffle=shuffle,
+            cache=cache,
         )
 
 

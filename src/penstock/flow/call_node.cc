@@ -109,6 +109,7 @@ void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, C
                           .native = node.native,
                           .may_see_host = plan.needs_host() || core::host_bridge() != nullptr,
                           .is_local = node.is_local,
+                          .is_kept = node.is_kept,
                           .own_assets = node.own_assets};
   const std::int64_t start_ns = base::fast_ns();
   auto step = call_node(PlainAccess{access}, target, task, scratch, later);
