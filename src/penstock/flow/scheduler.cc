@@ -270,10 +270,7 @@ void Scheduler::start(Activation* activation, std::span<const std::uint32_t> rem
 void Scheduler::complete_exhausted(const Task& task) {
   const auto node = static_cast<std::size_t>(task.node);
   exhausted_[node] = true;
-  const HotNode& hot = hot_[node];
-  const std::int32_t region = plan_.nodes()[node].region;
-  templates_[static_cast<std::size_t>(region)]
-            [static_cast<std::size_t>(task.node - hot.first_node)] |= kMissing;
+  update_template(task.node);
   update_finished();
   complete_absent(task);
 }

@@ -62,6 +62,9 @@ class Scheduler {
   /// True when no target of the run can ever run again.
   bool is_finished() const { return finished_; }
   std::int64_t next_epoch() const { return next_epoch_; }
+  /// Turns a node on or off from the next epoch on. No epoch may be open. O(nodes).
+  void set_enabled(std::int32_t node, bool enabled);
+  bool is_enabled(std::int32_t node) const { return enabled_[static_cast<std::size_t>(node)]; }
   std::size_t num_open_epochs() const { return roots_.size(); }
 
   /// Takes a ready node. False when nothing is ready now.
@@ -258,6 +261,7 @@ class Scheduler {
   void release_turns(Activation* activation, std::int32_t child_region);
   Activation* find_root(std::int64_t epoch) const;
   void update_finished();
+  void update_template(std::int32_t node);
 
   const Plan& plan_;
   // Constant after construction.
@@ -273,12 +277,14 @@ class Scheduler {
   std::vector<std::vector<std::int32_t>>
       collected_below_;  ///< per region: entries whose path has it
   std::vector<std::vector<std::int32_t>> collected_signals_;  ///< per signal: its entries
-  // Changes when a source ends.
+  // Changes when a source ends, or a node is turned on or off.
   std::vector<std::vector<std::uint32_t>> templates_;  ///< per region: countdowns at the start
   std::vector<std::vector<std::int32_t>>
       settled_;  ///< per region: local nodes that wait for nothing
   std::vector<std::int64_t> num_activations_;
   std::vector<bool> exhausted_;
+  std::vector<bool> enabled_;  ///< by node
+  std::vector<bool> counts_;   ///< by node: has been enabled, so the end of a run asks for it
   bool finished_ = false;
   // The run.
   std::optional<std::mt19937_64> random_;
