@@ -33,12 +33,14 @@ Scheduler::Scheduler(const Plan& plan, std::optional<std::uint64_t> shuffle)
   build_collected();
   build_hot_nodes();
   build_fast();
+  build_uses();
   build_templates();
   build_straight();
   std::vector<ExpansionSizes> sizes;
   for (std::size_t r = 0; r < plan.regions().size(); ++r) {
     sizes.push_back({.turns = static_cast<std::int32_t>(stateful_below_[r].size()),
-                     .pending = static_cast<std::int32_t>(collected_below_[r].size())});
+                     .pending = static_cast<std::int32_t>(collected_below_[r].size()),
+                     .extra = extra_slots_[r]});
   }
   pool_.emplace(plan, std::move(sizes));
   update_finished();
@@ -173,7 +175,14 @@ void Scheduler::build_templates() {
   for (std::size_t r = 0; r < plan_.regions().size(); ++r) {
     const Region& region = plan_.regions()[r];
     auto& counts = templates_[r];
-    counts.assign(static_cast<std::size_t>(region.num_nodes), 0);
+    counts.assign(static_cast<std::size_t>(region.num_nodes + extra_slots_[r]), 0);
+    if (region.map != kNone) {
+      if (const auto slot = use_slots_[static_cast<std::size_t>(region.first_signal)];
+          slot != kNone) {
+        counts[static_cast<std::size_t>(slot)] =
+            num_uses_[static_cast<std::size_t>(region.first_signal)];
+      }
+    }
     for (std::int32_t local = 0; local < region.num_nodes; ++local) {
       const std::int32_t index = region.first_node + local;
       const PlanNode& node = plan_.nodes()[static_cast<std::size_t>(index)];
