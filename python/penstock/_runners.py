@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +32,8 @@ class Runner:
             from penstock._errors import InvalidArgumentError
 
             raise InvalidArgumentError(f"max_workers must be >= 1 or None, seen {max_workers}")
+        if (worker := sys.modules.get("penstock._worker")) is not None:
+            worker.refuse_run()
         self.tube = tube
         in_flight = 1 if self._name == "sync" else 64
         self._runner = _core.Runner(
@@ -152,7 +155,8 @@ class MultiProcessRunner(Runner):
 
     Values cross in the canonical codec, large buffers through shared memory. A stateful node lives in
     one worker. A worker that is killed is replaced and its tasks run again; a task that takes longer
-    than ``task_timeout`` seconds is an error.
+    than ``task_timeout`` seconds is an error. Functions and classes of the program itself (a script, a
+    notebook, a prompt) are sent by value, so a script needs no ``__main__`` guard.
     """
 
     _name = "processes"

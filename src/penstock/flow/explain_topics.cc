@@ -271,6 +271,18 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "enable_node() and disable_node() take the id of a node of the tube, or \"outer.inner\" for a "
      "node of a nested tube. input and assets are no nodes.",
      "runner.disable_node(\"blurr\")", "runner.disable_node(\"blur\")"},
+    {"PS0432", "Object of the program cannot enter a worker",
+     "A tube names functions or classes of the program itself (__main__). They are sent to worker "
+     "processes by value, with the globals they use; one of those cannot be sent, and there is no "
+     "script from which a worker could make it.",
+     "lock = threading.Lock()\ndef node(x):\n    with lock: ...",
+     "put the node into a module and name it as MODULE.NAME"},
+    {"PS0433", "Script without a guard",
+     "A worker process had to run the program's script, because what its functions use could not "
+     "be "
+     "sent, and the script began to run a tube again.",
+     "ps.run(tube, runner=\"processes\")",
+     "if __name__ == \"__main__\":\n    ps.run(tube, runner=\"processes\")"},
 
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
