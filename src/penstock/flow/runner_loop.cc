@@ -75,6 +75,9 @@ base::Status Runner::Impl::run_any(const Task& task, bool is_inline) {
     return run_inline(task);
   }
   batch_.push_back(task);
+  if (executor_->keeps_order()) {
+    state_.scheduler.pass_turn_on(task);
+  }
   return {};
 }
 
@@ -243,6 +246,12 @@ base::Status Runner::Impl::finish(Completion& completion) {
     counts.is_slow = completion.duration_ns > kSlowCallNs;
   }
   if (!completion.status.has_value()) {
+    if (completion.status.error().code() == base::ErrorCode::kCancelled &&
+        scheduler.is_failed(task)) {
+      --counts.runs;  // not called: its epoch had failed
+      scheduler.complete_absent(task);
+      return {};
+    }
     ++counts.failed;
     record(completion, NodeStatus::kFailed);
     fail_node(task, completion.status.error());
