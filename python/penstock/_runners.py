@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,6 +33,8 @@ class Runner:
             from penstock._errors import InvalidArgumentError
 
             raise InvalidArgumentError(f"max_workers must be >= 1 or None, seen {max_workers}")
+        if (worker := sys.modules.get("penstock._worker")) is not None:
+            worker.refuse_run()
         self.tube = tube
         in_flight = 1 if self._name == "sync" else 64
         self._runner = _core.Runner(
@@ -96,6 +99,24 @@ class Runner:
                 given += 1
                 yield value
 
+    def enable_node(self, id: str) -> None:
+        """Let a node run from the next epoch on.
+
+        Undoes :meth:`disable_node` and ``enabled: false``. ``id`` is that of a node, or
+        ``outer.inner`` for one of a nested tube; the id of a nested tube means all in it. A
+        :class:`penstock.Node` is initialised at once when the runner is running. An error while an
+        epoch is open, so not from a node or a callback.
+        """
+        self._runner.set_enabled(id, True)
+
+    def disable_node(self, id: str) -> None:
+        """From the next epoch on a node does not run, nor what needs its signals.
+
+        A :class:`penstock.Node` is deinitialised. What a node remembers is kept, and epoch numbers
+        go on.
+        """
+        self._runner.set_enabled(id, False)
+
     def add_callback(self, callback: Callable[[dict], Any]) -> None:
         """Call ``callback`` with every event: ``{id, timestamp, node_id, signal, epoch, value}``.
 
@@ -143,7 +164,8 @@ class MultiProcessRunner(Runner):
 
     Values cross in the canonical codec, large buffers through shared memory. A stateful node lives in
     one worker. A worker that is killed is replaced and its tasks run again; a task that takes longer
-    than ``task_timeout`` seconds is an error.
+    than ``task_timeout`` seconds is an error. Functions and classes of the program itself (a script, a
+    notebook, a prompt) are sent by value, so a script needs no ``__main__`` guard.
     """
 
     _name = "processes"

@@ -272,6 +272,27 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "ended; "
      "its results are good.",
      "", ""},
+    {"PS0430", "Node switched while the runner runs",
+     "enable_node() and disable_node() hold from the next epoch on, so they wait for none to be "
+     "open: not during process() or run(), not from a node, its init() or a callback.",
+     "runner.add_callback(lambda event: runner.disable_node(\"blur\"))",
+     "runner.process()\nrunner.disable_node(\"blur\")"},
+    {"PS0431", "Unknown node to switch",
+     "enable_node() and disable_node() take the id of a node of the tube, or \"outer.inner\" for a "
+     "node of a nested tube. input and assets are no nodes.",
+     "runner.disable_node(\"blurr\")", "runner.disable_node(\"blur\")"},
+    {"PS0432", "Object of the program cannot enter a worker",
+     "A tube names functions or classes of the program itself (__main__). They are sent to worker "
+     "processes by value, with the globals they use; one of those cannot be sent, and there is no "
+     "script from which a worker could make it.",
+     "lock = threading.Lock()\ndef node(x):\n    with lock: ...",
+     "put the node into a module and name it as MODULE.NAME"},
+    {"PS0433", "Script without a guard",
+     "A worker process had to run the program's script, because what its functions use could not "
+     "be "
+     "sent, and the script began to run a tube again.",
+     "ps.run(tube, runner=\"processes\")",
+     "if __name__ == \"__main__\":\n    ps.run(tube, runner=\"processes\")"},
 
     {"PS0420", "Results cannot be kept",
      "The folder of kept results cannot be written, is full, or a result is larger than half of "

@@ -84,6 +84,9 @@ base::Status Runner::Impl::run_any(const Task& task, bool is_inline) {
     return run_inline(task);
   }
   batch_.push_back(task);
+  if (executor_->keeps_order()) {
+    state_.scheduler.pass_turn_on(task);
+  }
   return {};
 }
 
@@ -135,6 +138,9 @@ base::Status Runner::Impl::run_inline(const Task& task) {
                      counts.duration.count() < kCallsPerSample;
   const std::int64_t start_ns = timed ? base::fast_ns() : 0;
   auto step = call_node(state_, state_.target(task.node), task, scratch_);
+  if (!scratch_.converted.empty()) {
+    scratch_.converted.clear();  // they may be large
+  }
   if (!timed && !target_is_asset(task) && step.has_value() && *step == core::Step::kDone)
       [[likely]] {
     const auto outputs = state_.scheduler.outputs(task);
@@ -290,6 +296,12 @@ base::Status Runner::Impl::finish(Completion& completion) {
     counts.is_slow = completion.duration_ns > kSlowCallNs;
   }
   if (!completion.status.has_value()) {
+    if (completion.status.error().code() == base::ErrorCode::kCancelled &&
+        scheduler.is_failed(task)) {
+      --counts.runs;  // not called: its epoch had failed
+      scheduler.complete_absent(task);
+      return {};
+    }
     ++counts.failed;
     if (reuse_ != nullptr) {
       reuse_->forget(task);
