@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from penstock import _core
 from penstock._tube import Tube, _warn_about_extra
+
+
+def as_tags(tags: Iterable[str]) -> list[str]:
+    """A list of tags; a single text is one tag."""
+    return [tags] if isinstance(tags, str) else list(tags)
 
 
 class Runner:
@@ -14,6 +19,10 @@ class Runner:
 
     Not thread-safe: one call at a time, and none from inside a node or a callback. An error closes
     its epoch; the runner stays usable.
+
+    ``resources`` says what the run has for nodes that ask for some: ``cpu`` (cores; else the machine's),
+    ``io`` (slots; else 64), ``memory`` (bytes, or a text such as ``"8GiB"``; else the machine's).
+    ``tags`` are what this place is called, for nodes that say ``where`` they may run.
     """
 
     _name = ""
@@ -26,6 +35,8 @@ class Runner:
         task_timeout: float = 300,
         seed: int = 0,
         shuffle: int | None = None,
+        resources: dict[str, Any] | None = None,
+        tags: Iterable[str] = ("local",),
     ) -> None:
         if max_workers is not None and max_workers < 1:
             from penstock._errors import InvalidArgumentError
@@ -34,7 +45,15 @@ class Runner:
         self.tube = tube
         in_flight = 1 if self._name == "sync" else 64
         self._runner = _core.Runner(
-            tube._plan, self._name, max_workers or 0, task_timeout, seed, shuffle, in_flight
+            tube._plan,
+            self._name,
+            max_workers or 0,
+            task_timeout,
+            seed,
+            shuffle,
+            in_flight,
+            resources=resources or {},
+            tags=as_tags(tags),
         )
         self._process_inputs = {id for id, scope in tube.inputs.items() if scope == "process"}
         self._running = False
@@ -114,8 +133,16 @@ class SynchronousRunner(Runner):
 
     _name = "sync"
 
-    def __init__(self, tube: Tube, *, seed: int = 0, shuffle: int | None = None) -> None:
-        super().__init__(tube, seed=seed, shuffle=shuffle)
+    def __init__(
+        self,
+        tube: Tube,
+        *,
+        seed: int = 0,
+        shuffle: int | None = None,
+        resources: dict[str, Any] | None = None,
+        tags: Iterable[str] = ("local",),
+    ) -> None:
+        super().__init__(tube, seed=seed, shuffle=shuffle, resources=resources, tags=tags)
 
 
 class ThreadedRunner(Runner):
@@ -124,9 +151,23 @@ class ThreadedRunner(Runner):
     _name = "threads"
 
     def __init__(
-        self, tube: Tube, max_workers: int | None = None, *, seed: int = 0, shuffle: int | None = None
+        self,
+        tube: Tube,
+        max_workers: int | None = None,
+        *,
+        seed: int = 0,
+        shuffle: int | None = None,
+        resources: dict[str, Any] | None = None,
+        tags: Iterable[str] = ("local",),
     ) -> None:
-        super().__init__(tube, max_workers=max_workers, seed=seed, shuffle=shuffle)
+        super().__init__(
+            tube,
+            max_workers=max_workers,
+            seed=seed,
+            shuffle=shuffle,
+            resources=resources,
+            tags=tags,
+        )
 
 
 class MultiProcessRunner(Runner):
@@ -147,9 +188,17 @@ class MultiProcessRunner(Runner):
         *,
         seed: int = 0,
         shuffle: int | None = None,
+        resources: dict[str, Any] | None = None,
+        tags: Iterable[str] = ("local",),
     ) -> None:
         super().__init__(
-            tube, max_workers=max_workers, task_timeout=task_timeout, seed=seed, shuffle=shuffle
+            tube,
+            max_workers=max_workers,
+            task_timeout=task_timeout,
+            seed=seed,
+            shuffle=shuffle,
+            resources=resources,
+            tags=tags,
         )
 
 

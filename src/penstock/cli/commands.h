@@ -26,6 +26,8 @@ struct RunCommand {
   std::string report;               ///< path; empty = none
   bool json = false;
   bool quiet = false;
+  std::vector<std::string> resources;  ///< "name=amount"
+  std::vector<std::string> tags;       ///< empty: "local"
   bool no_history = false;
   std::uint64_t seed = 0;
 };

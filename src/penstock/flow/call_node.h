@@ -21,8 +21,9 @@ struct CallTarget {
   core::State* state = nullptr;
   bool needs_host = false;
   bool native = true;
-  bool may_see_host = false;  ///< an input may be a host object (the plan has host nodes)
-  bool is_local = false;      ///< PlanNode::is_local
+  bool may_see_host = false;       ///< an input may be a host object (the plan has host nodes)
+  bool is_local = false;           ///< PlanNode::is_local
+  const Policy* policy = nullptr;  ///< PlanNode::policy
   std::span<const OwnAsset> own_assets;
 };
 

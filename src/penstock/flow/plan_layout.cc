@@ -92,6 +92,8 @@ void PlanBuilder::lay_out() {
     node.gather_mode = draft.gather_mode;
     node.gather_n = draft.gather_n;
     node.op = draft.op;
+    node.policy = std::move(draft.policy);
+    plan.has_policies_ |= node.policy != nullptr;
     node.is_local = draft.is_local;
     node.defaults = std::move(draft.defaults);
     plan.has_source_ |= draft.source && draft.enabled;
