@@ -203,9 +203,9 @@ WRONG = {
     "text of extends": "extends: base",
     "negative retry": "nodes: {a: {type: sum, retry: -1}}",
     "a list": "[]",
-    "retry without attempts": "nodes: {a: {type: sum, retry: {on: unavailable}}}",
+    "retry without attempts": "nodes: {a: {type: sum, retry: {'on': unavailable}}}",
     "misspelt key of retry": "nodes: {a: {type: sum, retry: {attempts: 2, backof_ms: 1}}}",
-    "misspelt error code": "nodes: {a: {type: sum, retry: {attempts: 2, on: [unavailble]}}}",
+    "misspelt error code": "nodes: {a: {type: sum, retry: {attempts: 2, 'on': [unavailble]}}}",
     "jitter above 1": "nodes: {a: {type: sum, retry: {attempts: 2, jitter: 1.5}}}",
     "unknown resource": "nodes: {a: {type: sum, resources: {gpu: 1}}}",
     "part of a slot": "nodes: {a: {type: sum, resources: {io: 0.5}}}",
@@ -215,8 +215,8 @@ WRONG = {
 }
 RIGHT = [
     "retry: 3",
-    "retry: {attempts: 1, backoff_ms: 0, max_ms: 5, jitter: 0.25, on: data_loss}",
-    "retry: {attempts: 2, on: [unavailable, ConnectionError, socket.timeout, pkg.mod.Busy]}",
+    "retry: {attempts: 1, backoff_ms: 0, max_ms: 5, jitter: 0.25, 'on': data_loss}",  # PyYAML is of YAML 1.1
+    "retry: {attempts: 2, 'on': [unavailable, ConnectionError, socket.timeout, pkg.mod.Busy]}",
     "timeout_ms: 5",
     "timeout: 30s",
     "resources: {cpu: 1.5, io: 2, memory: 4096}",
