@@ -7,10 +7,14 @@ bool Breaker::allows(std::int64_t now_ns) {
     state_ = State::kHalfOpen;
     sent_ = good_ = 0;
   }
-  if (state_ == State::kHalfOpen) {
-    return sent_ < options_.probes && ++sent_ > 0;
+  if (state_ != State::kHalfOpen) {
+    return state_ == State::kClosed;
   }
-  return state_ == State::kClosed;
+  if (sent_ == options_.probes) {
+    return false;
+  }
+  ++sent_;
+  return true;
 }
 
 void Breaker::succeeded() {
@@ -24,8 +28,10 @@ void Breaker::succeeded() {
 }
 
 void Breaker::failed(std::int64_t now_ns) {
-  if (state_ == State::kHalfOpen ||
-      (state_ == State::kClosed && ++failures_ >= options_.failures)) {
+  if (state_ == State::kClosed) {
+    ++failures_;
+  }
+  if (state_ == State::kHalfOpen || (state_ == State::kClosed && failures_ >= options_.failures)) {
     open(now_ns);
   }
 }

@@ -249,6 +249,29 @@ nodes:
   EXPECT_EQ(failed.error().code(), base::ErrorCode::kCancelled);
 }
 
+TEST_P(RunnerPoliciesTest, ANodeThatIsToldToEndEndsTheRunInOurWords) {
+  core::CancelToken cancel;
+  auto runner = make(
+      R"(
+input:
+  n: {type: int, scope: process}
+nodes:
+  slow: {type: test.endless, depends: input.n, retry: 3}
+)",
+      {.cancel = &cancel});
+  std::jthread other([&] {
+    while (script_.calls == 0) {
+      std::this_thread::yield();
+    }
+    cancel.cancel();
+  });
+  const auto failed = runner->process(Value::map({{"n", Value::integer(1)}}));
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(failed.error().code(), base::ErrorCode::kCancelled);
+  EXPECT_EQ(failed.error().message(), "interrupted");
+  EXPECT_EQ(script_.calls, 1);
+}
+
 TEST_P(RunnerPoliciesTest, ACallThatLooksAtTheClockEndsAtItsDeadline) {
   auto runner = make(R"(
 input:

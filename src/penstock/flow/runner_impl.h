@@ -71,6 +71,10 @@ class Runner::Impl {
   /// `attempts`: how many calls were made.
   void fail_node(const Task& task, const base::Error& error, std::int32_t attempts = 1);
   void fail_open_epochs(const base::Error& error);
+  bool is_cancelled() const {
+    return options_.cancel != nullptr && options_.cancel->is_cancelled();
+  }
+  static base::Error interrupted() { return {base::ErrorCode::kCancelled, "interrupted"}; }
   base::Status emit_events(const Task& task);
   base::Status send_event(std::string_view node_id, std::string_view signal,
                           const core::Value& value);

@@ -309,6 +309,10 @@ void Runner::Impl::fail_node(const Task& task, const base::Error& error, std::in
   if (full.id().empty()) {
     full = full.with_id("PS0401");
   }
+  // A node that was told to end says so in words of its own; what happened is that the run ended.
+  if (error.code() == base::ErrorCode::kCancelled && is_cancelled()) {
+    full = interrupted();
+  }
   errors_.try_emplace(epoch.root, std::move(full));
   epoch_failed_ = true;
   state_.scheduler.fail_epoch(task);
@@ -378,14 +382,14 @@ base::Status Runner::Impl::tick(std::int64_t now_ns) {
       fail_open_epochs(status.error());
     }
   }
-  const bool is_cancelled = options_.cancel != nullptr && options_.cancel->is_cancelled();
-  if (is_cancelled) {
-    fail_open_epochs({base::ErrorCode::kCancelled, "interrupted"});
+  const bool is_over = is_cancelled();
+  if (is_over) {
+    fail_open_epochs(interrupted());
     if (!coroutines_cancelled_) {  // once: what they do at their end is not to be cut short
       cancel_coroutines();
     }
   }
-  coroutines_cancelled_ = is_cancelled;
+  coroutines_cancelled_ = is_over;
   return {};
 }
 

@@ -136,8 +136,8 @@ base::Status Runner::Impl::call_isolated(const Task& task) {
 bool Runner::Impl::settle(const Policy& policy, Completion& completion, std::int32_t& attempts) {
   const Task& task = completion.task;
   waiting_->release(policy);
-  const bool is_cancelled = options_.cancel != nullptr && options_.cancel->is_cancelled();
-  const bool is_late = policy.timeout_ms > 0 && !is_cancelled &&
+  const bool is_over = is_cancelled();
+  const bool is_late = policy.timeout_ms > 0 && !is_over &&
                        completion.step != core::Step::kExhausted &&
                        completion.duration_ns >= policy.timeout_ms * kNsPerMs;
   // A late value is no value, on every runner alike; an error of the node's own says more.
@@ -153,9 +153,9 @@ bool Runner::Impl::settle(const Policy& policy, Completion& completion, std::int
     return true;
   }
   attempts = waiting_->note_failure(task);
-  if (attempts >= policy.retry.attempts || is_cancelled) {
+  if (attempts >= policy.retry.attempts || is_over) {
     if (attempts < policy.retry.attempts) {  // not the failure, but the end of the run ended it
-      completion.status = base::fail(base::ErrorCode::kCancelled, "interrupted");
+      completion.status = base::fail(interrupted());
     }
     waiting_->forget(task);
     return true;
@@ -226,8 +226,7 @@ std::int32_t Runner::Impl::wait_limit_ms() const {
 
 base::Status Runner::Impl::tick_if_cancelled(std::int64_t now_ns) {
   // coroutines_cancelled_: the last tick has seen it.
-  const bool is_news =
-      options_.cancel != nullptr && options_.cancel->is_cancelled() && !coroutines_cancelled_;
+  const bool is_news = is_cancelled() && !coroutines_cancelled_;
   return is_news || now_ns - last_tick_ns_ > kTickNs ? tick(now_ns) : base::Status();
 }
 
