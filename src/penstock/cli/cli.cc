@@ -82,6 +82,14 @@ void declare_run(CLI::App& app, RunCommand& run) {
                  "Seconds a task may take in a worker process")
       ->check(seconds_above_zero())
       ->type_name("SECONDS");
+  sub.add_option("--resource", run.resources,
+                 "What there is of cpu, io or memory for nodes that ask for it; may be repeated")
+      ->type_name("NAME=AMOUNT")
+      ->allow_extra_args(false);
+  sub.add_option("--tag", run.tags,
+                 "What this place is called, for nodes that say where; may be repeated")
+      ->type_name("TAG")
+      ->allow_extra_args(false);
   sub.add_option("--report", run.report, "Write a page about the run")->type_name("FILE.html");
   sub.add_flag("--json", run.json, "One JSON line per result, then one with the summary");
   sub.add_option("--seed", run.seed, "Seed of all randomness in the run")

@@ -26,6 +26,8 @@ struct RunCommand {
   std::string report;               ///< path; empty = none
   bool json = false;
   bool quiet = false;
+  std::vector<std::string> resources;  ///< "name=amount"
+  std::vector<std::string> tags;       ///< empty: "local"
   bool no_history = false;
   bool no_cache = false;    ///< neither use nor keep results
   std::string only;         ///< a node: call nothing else

@@ -145,6 +145,7 @@ base::Result<bool> Reuse::find(const RunState& state, const Task& task) {
     fact_.key = call->second;
     return true;
   }
+  forget(task);
   auto pending = key_of(state, task);
   if (!pending) {
     return false;
@@ -265,10 +266,10 @@ void Reuse::remember(const RunState& state, const Task& task, std::size_t output
       std::pair(path_, node.first_signal + static_cast<std::int32_t>(output)), digest);
 }
 
-void Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) {
+bool Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) {
   const auto found = pending_.find({task.activation, task.node});
   if (found == pending_.end()) {
-    return;
+    return false;
   }
   const Pending pending = std::move(found->second);
   pending_.erase(found);
@@ -287,7 +288,7 @@ void Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) 
     auto native = core::to_native(output);
     if (!native.has_value()) {
       note(task.node, native.error());
-      return;
+      return true;
     }
     outputs.push_back(std::move(*native));
   }
@@ -299,7 +300,7 @@ void Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) 
   const auto digests = cache_->keep(pending.key, facts, outputs);
   if (!digests.has_value()) {
     note(task.node, digests.error());
-    return;
+    return true;
   }
   for (std::size_t i = 0; i < digests->size(); ++i) {
     if (!outputs[i].is_absent()) {
@@ -307,6 +308,7 @@ void Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) 
     }
   }
   link_lineage(task, pending.key);
+  return true;
 }
 
 void Reuse::link_lineage(const Task& task, const core::Digest& key) {
