@@ -474,13 +474,14 @@ def test_disabled_nodes_need_nothing():
 def test_cancel_ends_what_runs(make, node, tmp_path, no_leftovers):
     with make(one({"timeout_ms": 60_000}, node, folder=str(tmp_path))) as runner:
 
-        def cancel():
-            while calls(tmp_path, 2) == 0:
+        def cancel(begun):
+            while calls(tmp_path, 2) < begun:
                 time.sleep(0.001)
             runner._runner.cancel()
 
-        other = threading.Thread(target=cancel)
-        other.start()
-        with pytest.raises(KeyboardInterrupt):
-            runner.process(x=2)
-        other.join()
+        for begun in (1, 2, 3):  # one right after the other
+            other = threading.Thread(target=cancel, args=(begun,))
+            other.start()
+            with pytest.raises(KeyboardInterrupt):
+                runner.process(x=2)
+            other.join()

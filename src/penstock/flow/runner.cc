@@ -107,6 +107,7 @@ base::Status Runner::Impl::init() {
   if (std::exchange(interrupted_, false)) {
     options_.cancel->reset();  // that Ctrl-C ended the call before this one
   }
+  coroutines_cancelled_ = false;  // those of the call before this one
   if (started_) {
     return {};
   }
