@@ -278,6 +278,16 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "it. The run goes on; what was not kept is computed again.",
      "", "penstock cache prune --max-bytes 500000000\nPENSTOCK_CACHE=off penstock run FILE"},
 
+    {"PS0425", "Not one kept result",
+     "`penstock cache rm` wants the beginning of one key, a node that has results, or --all.",
+     "penstock cache rm",
+     "penstock cache rm 3fa9\npenstock cache rm --node routes\npenstock cache "
+     "rm --all"},
+    {"PS0426", "Damaged results",
+     "Files of kept results do not fit their digests: the disk, a crash or another program has "
+     "changed them. They are never used; what they held is computed again.",
+     "", "penstock cache prune"},
+
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
      "task "
