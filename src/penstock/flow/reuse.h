@@ -56,7 +56,8 @@ class Reuse {
 
   /// True: `task`'s outputs are written, it need not run. False: it must; then keep() or forget().
   bool find(const RunState& state, const Task& task);
-  void keep(const RunState& state, const Task& task, std::int64_t took_ns);
+  /// After the call. False when nothing is known of it (its inputs have no encoding): no fact().
+  bool keep(const RunState& state, const Task& task, std::int64_t took_ns);
   void forget(const Task& task) { pending_.erase({task.activation, task.node}); }
   /// `epoch` has closed.
   void close(std::int64_t epoch) { digests_.erase(epoch); }

@@ -299,8 +299,8 @@ base::Status Runner::Impl::finish(Completion& completion) {
     scheduler.complete(task);
     return {};
   }
-  if (reuse_ != nullptr && state_.target(task.node).is_kept) {
-    reuse_->keep(state_, task, completion.duration_ns);
+  if (reuse_ != nullptr && state_.target(task.node).is_kept &&
+      reuse_->keep(state_, task, completion.duration_ns)) {
     tell_reuse(task);
   }
   const bool emitted = std::ranges::any_of(
