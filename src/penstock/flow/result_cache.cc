@@ -31,6 +31,8 @@ using base::ErrorCode;
 constexpr std::string_view kId = "PS0420";
 constexpr std::int64_t kUsPerHour = 3'600'000'000;
 constexpr std::int64_t kUsPerDay = 24 * kUsPerHour;
+constexpr std::int64_t kCounterUnits = 65'536;  // in which the largest size is counted
+constexpr std::int64_t kPrunesPerSize = 16;     // pruned when a sixteenth of it has been written
 
 base::Error cache_error(ErrorCode code, std::string message) {
   return base::Error(code, std::move(message))
@@ -236,17 +238,29 @@ void ResultCache::prune_if_due() {
   if (written == 0) {
     return;
   }
-  const std::string stamp = root_ + "/pruned";
-  struct stat facts{};
+  // What all processes have written since the last time is the length of a file they append to.
+  const std::string counter = root_ + "/written", stamp = root_ + "/pruned";
+  const std::int64_t unit = std::max<std::int64_t>(limits_.max_bytes / kCounterUnits, 1);
+  const std::string units(
+      static_cast<std::size_t>(std::min(written / unit + 1, kCounterUnits / kPrunesPerSize)), '.');
+  struct stat counted{}, facts{};
+  const int file = ::open(counter.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (file >= 0) {
+    (void)!::write(file, units.data(), units.size());
+    (void)::fstat(file, &counted);
+    ::close(file);
+  }
   const bool is_recent =
       ::stat(stamp.c_str(), &facts) == 0 && base::unix_us() - modified_us(facts) < kUsPerHour;
-  if (is_recent && written < limits_.max_bytes / 16) {
+  if (is_recent && counted.st_size < kCounterUnits / kPrunesPerSize) {
     return;
   }
-  const int file = ::open(stamp.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (file >= 0) {
-    ::close(file);
-    touch(stamp);
+  for (const std::string& path : {counter, stamp}) {
+    const int emptied = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (emptied >= 0) {
+      ::close(emptied);
+      touch(path);
+    }
   }
   (void)prune(limits_);  // the next run tries again
 }

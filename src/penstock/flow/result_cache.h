@@ -2,6 +2,7 @@
 //
 //   <home>/cache/<2 hex digits>/<64 hex digits>   a KeptResult
 //   <home>/cache/tmp/                             files being written
+//   <home>/cache/{written,pruned}                 when to look for what is too much
 //
 // No lock and no index: a file is moved into place whole, so any number of processes share one
 // cache, and a process that is killed leaves nothing to repair. What was used last stays longest.
@@ -59,7 +60,8 @@ class ResultCache {
   base::Status remove(const Item& item) const;
   /// Removes what is beyond the limits, and what is damaged.
   base::Result<Pruned> prune(const CacheLimits& limits) const;
-  /// prune() by its own limits when this object has written much, or nobody has for an hour.
+  /// prune() by its own limits when much has been written since the last time, by any process, or
+  /// when that was an hour ago.
   void prune_if_due();
 
   const CacheLimits& limits() const { return limits_; }
