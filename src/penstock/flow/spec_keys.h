@@ -44,7 +44,8 @@ constexpr auto kNodeKeys = std::to_array<SpecKey>({
     {"retry", R"({"type": ["integer", "object"], "minimum": 0})", "How often to try again"},
     {"timeout_ms", R"({"type": "integer", "exclusiveMinimum": 0})", "Milliseconds it may take"},
     {"resources", R"({"type": "object"})", "What it needs, by name"},
-    {"cache", R"({"type": ["boolean", "object"]})", "Whether its results are reused"},
+    {"cache", R"({"type": "boolean"})",
+     "true: keep its results and use them again; false: never. Default: by its type"},
     {"where", R"({"type": ["string", "object"]})", "Where it may run"},
 });
 

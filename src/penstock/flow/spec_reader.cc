@@ -305,8 +305,8 @@ void SpecReader::read_policy(const YamlTree& tree, const Field& field, NodeSpec&
     wanted = "a map of names to amounts";
     to = &node.policy.resources;
   } else if (field.name == "cache") {
-    valid = is_map || seen.is(core::Kind::kBool);
-    wanted = "true, false or a map";
+    valid = seen.is(core::Kind::kBool);
+    wanted = "true or false";
     to = &node.policy.cache;
   } else {
     valid = is_map || seen.is(core::Kind::kText);
