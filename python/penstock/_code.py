@@ -126,9 +126,14 @@ class _Parts:
             thing, name = variables[first], first
             while rest and isinstance(thing, types.ModuleType):
                 self.add(thing, name, variables)
-                name = f"{name}.{rest[0]}"
+                owner, name = thing, f"{name}.{rest[0]}"
                 thing = getattr(thing, rest.pop(0), None)
-            self.add(thing, name, variables)
+                if _is_library(owner.__name__) and not isinstance(thing, types.ModuleType):
+                    # Its version says what it holds; os.environ or sys.argv is the world outside.
+                    self._put(f"global {name}", variables, f"{owner.__name__}.{name.rpartition('.')[2]}")
+                    break
+            else:
+                self.add(thing, name, variables)
 
     def _add_import(self, name: str, level: int, members: set[str], function: types.FunctionType) -> None:
         """An import in a function's body. Libraries are not imported to ask for their version."""
@@ -196,6 +201,8 @@ class _Parts:
         if isinstance(value, types.ModuleType):
             self._add_library(value.__name__)
             return value.__name__
+        if value is os.environ:
+            return "os.environ"
         return self._object_text(value, name, above)
 
     def _object_text(self, value: object, name: str, above: set[int]) -> str:
@@ -267,9 +274,8 @@ def _tree_of(thing: types.FunctionType | type) -> ast.AST | None:
     try:
         # By its code: getsource(function) would follow __wrapped__ to another.
         source = inspect.getsource(thing.__code__ if isinstance(thing, types.FunctionType) else thing)
-        source = textwrap.dedent(source)
-        tree = ast.parse(source).body[0]
-        if not _is_source_of(source, thing):
+        tree = ast.parse(textwrap.dedent(source)).body[0]
+        if not all(_has_source(function.__code__) for function in _functions_of(thing) if _is_own(function, thing)):
             return None
     except (OSError, TypeError, SyntaxError, ValueError, IndexError):
         return None  # no file (a REPL), or a lambda in the middle of a line
@@ -285,22 +291,27 @@ def _tree_of(thing: types.FunctionType | type) -> ast.AST | None:
     return tree
 
 
-def _is_source_of(source: str, thing: types.FunctionType | type) -> bool:
+def _is_own(function: types.FunctionType, thing: types.FunctionType | type) -> bool:
+    """Not what another class lends to this one, nor made for it."""
+    return not _is_made(function) and function.__qualname__.startswith(thing.__qualname__)
+
+
+def _has_source(code: types.CodeType) -> bool:
     """False when the file has changed since it was imported: what runs is what was imported."""
-    compiled: dict[str, list[str]] = {}
-    _collect(compile(source, "", "exec", dont_inherit=True), compiled)
-    return all(
-        compiled.get(function.__code__.co_name) == _code_texts(function.__code__)
-        for function in _functions_of(thing)
-        if not _is_made(function) and function.__qualname__.startswith(thing.__qualname__)  # not what another class lends
-    )
+    lines, _ = inspect.findsource(code)
+    return _codes_in("".join(lines)).get((code.co_qualname, code.co_firstlineno)) == _code_texts(code)
 
 
-def _collect(code: types.CodeType, into: dict[str, list[str]]) -> None:
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            into[constant.co_name] = _code_texts(constant)
-            _collect(constant, into)
+@functools.lru_cache(maxsize=16)
+def _codes_in(source: str) -> dict[tuple[str, int], list[str]]:
+    """By name and line. A whole file: in a piece of it, imported names would be compiled otherwise."""
+    found = {}
+    waiting = [compile(source, "", "exec", dont_inherit=True)]
+    while waiting:
+        code = waiting.pop()
+        found[code.co_qualname, code.co_firstlineno] = _code_texts(code)
+        waiting += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return found
 
 
 def _compiled(thing: types.FunctionType | type) -> str:
