@@ -47,7 +47,7 @@ class _Parts:
     def __init__(self) -> None:
         self.parts: dict[str, str] = {}
         self._labels: dict[tuple[str, int], str] = {}
-        self._seen: set[int] = set()
+        self._codes: dict[int, str] = {}  # digests of what has been looked at, by id
         self._alive: list[object] = []  # or an id could come back as another object
         self._left = _MAX_OBJECTS
 
@@ -80,22 +80,25 @@ class _Parts:
             label = f"global {name}" if name else "function"
             self._put(label, scope, f"{module}.{thing.__qualname__}")
             return
-        if id(thing) in self._seen:
-            return
-        self._seen.add(id(thing))
-        self._alive.append(thing)
-        tree = _tree_of(thing)
-        # Only what the top itself is called does not matter: whoever refers to it uses another name.
-        if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            tree.name = ""
-        text = _compiled(thing) if tree is None else _hash(ast.dump(tree))
-        self._put(f"code of {name}" if name else "code", thing, text)
+        is_new = id(thing) not in self._codes
+        tree = _tree_of(thing) if is_new else None
+        if is_new:
+            self._alive.append(thing)
+            # Only what the top itself is called does not matter: whoever refers to it uses another name.
+            if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                tree.name = ""
+            self._codes[id(thing)] = _compiled(thing) if tree is None else _hash(ast.dump(tree))
+        self._put(f"code of {name}" if name else "code", scope, self._codes[id(thing)])
+        if is_new:
+            self._add_what_it_reads(thing, tree)
+
+    def _add_what_it_reads(self, thing: types.FunctionType | type, tree: ast.AST | None) -> None:
         functions = _functions_of(thing)
         for function in functions:
             if tree is None or not _is_made(function):
                 self._add_references(function)
         if isinstance(thing, type):
-            variables = vars(sys.modules[module]) if module in sys.modules else {}
+            variables = vars(sys.modules[thing.__module__]) if thing.__module__ in sys.modules else {}
             for base in thing.__bases__:
                 if base is not object:
                     self.add(base, base.__name__, thing)
@@ -197,7 +200,7 @@ class _Parts:
                 self._add_library(_module_of(value))
                 return f"{_module_of(value)}.{value.__qualname__}"
             self._add_code(value, f"{name}: {value.__qualname__}", value)
-            return value.__qualname__
+            return f"{value.__qualname__} {self._codes[id(value)]}"
         if isinstance(value, types.ModuleType):
             self._add_library(value.__name__)
             return value.__name__
