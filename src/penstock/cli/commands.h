@@ -112,6 +112,18 @@ struct WhyCommand {
 };
 int why(const WhyCommand& command, Session& session);
 
+struct CacheCommand {
+  std::string key;   ///< rm: beginning of a key; empty = by node, or all
+  std::string node;  ///< rm: all results of this node
+  bool all = false;  ///< rm
+  std::optional<std::int64_t> max_bytes, max_age_days;  ///< prune
+  bool json = false;
+};
+int cache_list(const CacheCommand& command, Session& session);
+int cache_remove(const CacheCommand& command, Session& session);
+int cache_verify(const CacheCommand& command, Session& session);
+int cache_prune(const CacheCommand& command, Session& session);
+
 /// Prints a PS0901 and returns kUsage.
 int usage_error(Session& session, std::string message, std::string help = {});
 

@@ -83,6 +83,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "timeout is a number of seconds or a text such as '30s'; timeout_ms an int above 0; cache "
      "true, "
      "false or a map.",
+     "retry is an int from 0 or a map; timeout a number of seconds or a text such as '30s'; "
+     "timeout_ms an int; resources a map; cache true or false; where a text or a map.",
      "timeout: 30 seconds", "timeout: 30s"},
     {"PS0023", "Bad scope",
      "An input has scope tube or process; an asset runner, process or node. An asset that depends "
@@ -335,6 +337,15 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "before it kept there. One of them kept nothing, or it is gone.",
      "clean: {type: mine.clean, depends: raw.value}",
      "clean: {type: mine.clean, depends: raw.value, cache: true}"},
+    {"PS0425", "Not one kept result",
+     "`penstock cache rm` wants the beginning of one key, a node that has results, or --all.",
+     "penstock cache rm",
+     "penstock cache rm 3fa9\npenstock cache rm --node routes\npenstock cache "
+     "rm --all"},
+    {"PS0426", "Damaged results",
+     "Files of kept results do not fit their digests: the disk, a crash or another program has "
+     "changed them. They are never used; what they held is computed again.",
+     "", "penstock cache prune"},
     {"PS0430", "Node switched while the runner runs",
      "enable_node() and disable_node() hold from the next epoch on, so they wait for none to be "
      "open: not during process() or run(), not from a node, its init() or a callback.",

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -298,16 +299,18 @@ bool Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) 
                         .took_ns = took_ns,
                         .parts = pending.parts};
   const auto digests = cache_->keep(pending.key, facts, outputs);
-  if (!digests.has_value()) {
-    note(task.node, digests.error());
-    return true;
-  }
-  for (std::size_t i = 0; i < digests->size(); ++i) {
-    if (!outputs[i].is_absent()) {
-      remember(state, task, i, (*digests)[i]);
+  if (digests.has_value()) {
+    for (std::size_t i = 0; i < digests->size(); ++i) {
+      if (!outputs[i].is_absent()) {
+        remember(state, task, i, (*digests)[i]);
+      }
     }
+    link_lineage(task, pending.key);
+  } else {
+    note(task.node, digests.error());
   }
-  link_lineage(task, pending.key);
+  // Whoever comes next gets what the file will give: a list, say, not a subclass that it was.
+  std::ranges::move(outputs, state.outputs(task).begin());
   return true;
 }
 

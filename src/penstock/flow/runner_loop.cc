@@ -340,10 +340,9 @@ base::Status Runner::Impl::finish(Completion& completion) {
     scheduler.complete(task);
     return {};
   }
-  if (reuse_ != nullptr && state_.target(task.node).is_kept) {
-    if (reuse_->keep(state_, task, completion.duration_ns)) {
-      tell_reuse(task);
-    }
+  if (reuse_ != nullptr && state_.target(task.node).is_kept &&
+      reuse_->keep(state_, task, completion.duration_ns)) {
+    tell_reuse(task);
   }
   const bool emitted = std::ranges::any_of(
       scheduler.outputs(task), [](const core::Value& value) { return !value.is_absent(); });

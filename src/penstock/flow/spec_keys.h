@@ -46,7 +46,8 @@ constexpr auto kNodeKeys = std::to_array<SpecKey>({
     {"timeout_ms", R"({"type": "integer", "exclusiveMinimum": 0})", "Milliseconds it may take"},
     {"resources", R"({"$ref": "#/$defs/resources"})",
      "What a call needs of what the run has: cpu, io, memory"},
-    {"cache", R"({"type": ["boolean", "object"]})", "Whether its results are reused"},
+    {"cache", R"({"type": "boolean"})",
+     "true: keep its results and use them again; false: never. Default: by its type"},
     {"where", R"({"$ref": "#/$defs/where"})", "Tags of the places where it may run"},
 });
 

@@ -322,12 +322,12 @@ void SpecReader::read_policy(const YamlTree& tree, const Field& field, NodeSpec&
   }
   core::Value seen = tree.to_value(field.value);
   if (field.name == "cache") {
-    if (seen.is(core::Kind::kMap) || seen.is(core::Kind::kBool)) {
+    if (seen.is(core::Kind::kBool)) {
       node.policy.cache = std::move(seen);
     } else {
       problems_.add(
           tree[field.value].mark, "PS0022",
-          fmt::format("{} is {}, wanted true, false or a map", what, tree.describe(field.value)));
+          fmt::format("{} is {}, wanted true or false", what, tree.describe(field.value)));
     }
     return;
   }
