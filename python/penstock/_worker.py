@@ -25,10 +25,16 @@ def describe_host() -> dict:
 
     is_package_run = getattr(main, "__spec__", None) is not None
     return {
+        "noob": _reads_noob_tubes(),
         "path": [entry if entry else os.getcwd() for entry in sys.path],
         "main": os.path.abspath(path) if path and not is_package_run else None,
         "command": is_command(),
     }
+
+
+def _reads_noob_tubes() -> bool:
+    nodes = sys.modules.get("penstock._nodes")
+    return nodes is not None and nodes.watch.get() is not None
 
 
 def prepare(host: dict, needs_main: bool) -> None:
@@ -40,6 +46,10 @@ def prepare(host: dict, needs_main: bool) -> None:
     from penstock._output import keep_lines
 
     sys.path[:] = host["path"]
+    if host["noob"]:
+        from penstock.compat.noob._load import watch_for_ever
+
+        watch_for_ever()
     keep_lines(results_go_to_stdout=host["command"])
     _share_arrays()
     if needs_main and host["main"] is not None:

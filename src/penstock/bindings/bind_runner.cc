@@ -12,6 +12,7 @@
 
 #include "penstock/bindings/bind.h"
 #include "penstock/bindings/engine.h"
+#include "penstock/bindings/event_sink.h"
 #include "penstock/bindings/pipeline_file.h"
 #include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_host.h"
@@ -22,6 +23,7 @@
 #include "penstock/flow/history.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/runner.h"
+#include "penstock/flow/spec_link.h"
 #include "penstock/flow/spec_sources.h"
 #include "penstock/flow/spec_yaml.h"
 #include "penstock/report/html_report.h"
@@ -157,6 +159,18 @@ PyPlan load_plan(const std::string& source, bool is_path, const nb::dict& inputs
   return out;
 }
 
+/// A tube as a dict, with what it extends and contains, before any of its names is looked up.
+nb::object read_spec(const std::string& source, bool is_path, const std::string& name) {
+  auto spec = is_path ? flow::load_spec(source) : flow::parse_spec(source, name);
+  if (!spec.has_value()) {
+    throw_diagnostics(spec.error());
+  }
+  if (const flow::Diagnostics problems = flow::link_spec(*spec); !problems.empty()) {
+    throw_diagnostics(problems);
+  }
+  return to_python(flow::to_value(*spec));
+}
+
 nb::list describe_inputs(const PyPlan& self) {
   nb::list out;
   for (const flow::PlanInput& input : self.plan->inputs()) {
@@ -196,7 +210,7 @@ class PyRunner {
  public:
   PyRunner(const PyPlan& plan, const ExecutorChoice& choice, std::uint64_t seed,
            std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight, nb::object loop)
-      : keep_lock_(choice.runner == "sync" && plan.plan->needs_host()) {
+      : plan_(plan.plan), keep_lock_(choice.runner == "sync" && plan.plan->needs_host()) {
     flow::RunnerOptions options;
     options.name = choice.runner;
     options.seed = seed;
@@ -272,6 +286,13 @@ class PyRunner {
   }
   std::span<const std::shared_ptr<CallbackObserver>> callbacks() const { return callbacks_; }
 
+  /// Hands every record of the run to `callable`, see event_sink.h.
+  void add_sink(nb::callable callable) {
+    sinks_.push_back(std::make_shared<EventSink>(Ref(callable.release().ptr()), plan_));
+    runner_->add_observer(sinks_.back());
+  }
+  std::span<const std::shared_ptr<EventSink>> sinks() const { return sinks_; }
+
   /// Records the run in the user's history, with its results.
   void add_history(const nb::dict& inputs) {
     auto history = std::make_shared<flow::HistoryObserver>(flow::user_data_folder());
@@ -344,8 +365,10 @@ class PyRunner {
     }
   }
 
+  std::shared_ptr<const flow::Plan> plan_;
   core::CancelToken cancel_;
   std::vector<std::shared_ptr<CallbackObserver>> callbacks_;
+  std::vector<std::shared_ptr<EventSink>> sinks_;
   bool keep_lock_;
   bool busy_ = false;              // with the lock held
   bool cancel_requested_ = false;  // with the lock held
@@ -358,6 +381,9 @@ int traverse_runner(PyObject* self, visitproc visit, void* arg) {
     for (const auto& observer : nb::inst_ptr<PyRunner>(self)->callbacks()) {
       Py_VISIT(observer->callback());
     }
+    for (const auto& sink : nb::inst_ptr<PyRunner>(self)->sinks()) {
+      Py_VISIT(sink->callable());
+    }
   }
   return 0;
 }
@@ -366,6 +392,9 @@ int clear_runner(PyObject* self) {
   if (nb::inst_ready(self)) {
     for (const auto& observer : nb::inst_ptr<PyRunner>(self)->callbacks()) {
       observer->forget();
+    }
+    for (const auto& sink : nb::inst_ptr<PyRunner>(self)->sinks()) {
+      sink->forget();
     }
   }
   return 0;
@@ -392,6 +421,18 @@ void bind_runner(nb::module_& m) {
 
   m.def("load_plan", &load_plan, nb::arg("source"), nb::arg("is_path"), nb::arg("inputs"),
         nb::arg("name"));
+
+  m.def(
+      "to_yaml",
+      [](const std::string& source) {
+        auto spec = flow::parse_spec(source, "<dict>");
+        if (!spec.has_value()) {
+          throw_diagnostics(spec.error());
+        }
+        return value_or_throw(flow::to_yaml(*spec));
+      },
+      nb::arg("source"), "The canonical YAML of a tube's text.");
+  m.def("read_spec", &read_spec, nb::arg("source"), nb::arg("is_path"), nb::arg("name"));
 
   m.def(
       "add_config_source",
@@ -423,6 +464,7 @@ void bind_runner(nb::module_& m) {
       .def("step", &PyRunner::step)
       .def("run", &PyRunner::run, nb::arg("num_epochs").none(), nb::arg("inputs"))
       .def("add_callback", &PyRunner::add_callback)
+      .def("add_sink", &PyRunner::add_sink)
       .def("add_history", &PyRunner::add_history, nb::arg("inputs"))
       .def("add_report", &PyRunner::add_report, nb::arg("path"), nb::arg("inputs"))
       .def("metrics", &PyRunner::metrics);

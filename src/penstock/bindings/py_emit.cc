@@ -9,13 +9,15 @@ namespace {
 
 PyObject* no_event = nullptr;
 
-/// penstock.NoEvent, or noob's marker (a str enum member with this very text).
-bool is_no_event(PyObject* object) {
-  if (object == no_event) {
-    return true;
-  }
+/// A marker of noob: a member of a str enum with this very text.
+bool is_marker(PyObject* object, const char* text) {
   return PyUnicode_Check(object) && !PyUnicode_CheckExact(object) &&
-         PyUnicode_CompareWithASCIIString(object, "__META__NoEvent") == 0;
+         PyUnicode_CompareWithASCIIString(object, text) == 0;
+}
+
+/// penstock.NoEvent, or noob's.
+bool is_no_event(PyObject* object) {
+  return object == no_event || is_marker(object, "__META__NoEvent");
 }
 
 }  // namespace
@@ -24,19 +26,23 @@ void set_no_event(PyObject* sentinel) {
   no_event = Py_NewRef(sentinel);
 }
 
-base::Status emit(PyObject* result, std::span<core::Value> outputs,
-                  std::span<const std::string> signals) {
+base::Result<core::Step> emit(PyObject* result, std::span<core::Value> outputs,
+                              std::span<const std::string> signals) {
   if (is_no_event(result)) {
     Py_DECREF(result);
-    return {};
+    return core::Step::kDone;
+  }
+  if (is_marker(result, "__META__Exhausted")) {
+    Py_DECREF(result);
+    return core::Step::kExhausted;
   }
   if (outputs.size() == 1) {
     outputs[0] = box(result);
-    return {};
+    return core::Step::kDone;
   }
   if (outputs.empty()) {
     Py_DECREF(result);
-    return {};
+    return core::Step::kDone;
   }
   const bool is_sequence = PyTuple_Check(result) || PyList_Check(result);
   const Py_ssize_t count = is_sequence ? PySequence_Fast_GET_SIZE(result) : -1;
@@ -57,7 +63,7 @@ base::Status emit(PyObject* result, std::span<core::Value> outputs,
     }
   }
   Py_DECREF(result);
-  return {};
+  return core::Step::kDone;
 }
 
 }  // namespace penstock::bindings
