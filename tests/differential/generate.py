@@ -19,7 +19,7 @@ PLAIN = {
     "model.functions.keywords": 3, "model.functions.positional": 2, "model.functions.maybe_none": 4,
     "model.functions.split": 5, "model.functions.make_list": 4, "model.functions.pack": 2, "model.functions.unpack": 2,
     "model.functions.RunningSum": 5, "differential.extra.later": 4, "differential.extra.Scaled": 3,
-    "differential.extra.Total": 3, "differential.extra.where": 3, "differential.extra.received": 2, "differential.extra.pair": 2,
+    "differential.extra.Total": 3, "differential.extra.raises_on_three": 1, "differential.extra.where": 3, "differential.extra.received": 2, "differential.extra.pair": 2,
 }  # fmt: skip
 DROPPING = {
     "model.functions.drop_some": 6, "model.functions.drop_all": 1, "model.functions.Differences": 3,
@@ -117,6 +117,8 @@ def graph(rng, seed):
     if rng.random() < 0.05:
         by_scope[rng.choice(["tube", "process"])]["unheard_of"] = 1
     mode = rng.choice(["process", "process", "process", "run", "iter"])
+    if rng.random() < 0.1 and not grown.chains and not grown.assets and mode == "process":
+        mode = "async"  # noob's runs the elements of a map in any order, and shares assets between calls at once
     return {
         "seed": seed,
         "tube": tube,
@@ -183,7 +185,7 @@ def add_plain(grown):
     weights = PLAIN | (DROPPING if grown.drops else {})
     type_ = rng.choices(list(weights), list(weights.values()))[0]
     name = type_.rpartition(".")[2]
-    if name == "received" and grown.prefix and rng.random() >= grown.careless:
+    if name in ("received", "where") and grown.prefix and rng.random() >= grown.careless:
         return  # in a nested tube our nodes have longer names
     call = resolve(type_)
     method = getattr(call, "process", None) or getattr(call, "times", call)
@@ -349,7 +351,7 @@ def add_nested(grown):
     add_source(child)
     for _ in range(rng.randint(1, 4)):
         add_plain(child)
-    usable = [s for s in child.signals if s.node != "input"]
+    usable = [s for s in child.signals if s.node != "input" and s.name != "table"]
     picked = rng.sample(usable, min(len(usable), rng.randint(1, 3)))
     scalar = len(picked) == 1 and rng.random() < 0.5
     keys = [f"k{i}" for i in range(len(picked))]
@@ -474,6 +476,16 @@ BREAKS = {
     "bare type": lambda tube, nodes, id_, spec: spec.update(type="no_such_builtin"),
     "unknown module": lambda tube, nodes, id_, spec: spec.update(type="no_such_module.function"),
     "unknown function": lambda tube, nodes, id_, spec: spec.update(type="model.functions.no_such_function"),
+    "unknown signal": lambda tube, nodes, id_, spec: nodes.update(
+        zz={"type": "model.functions.constant"}, zy={"type": "model.functions.add_one", "depends": "zz.no_such_signal"}
+    ),
+    "unknown slot": lambda tube, nodes, id_, spec: nodes.update(
+        zz={"type": "model.functions.constant"}, zy={"type": "model.functions.add_one", "depends": [{"no_such_slot": "zz.value"}]}
+    ),
+    "missing slot": lambda tube, nodes, id_, spec: nodes.update(zz={"type": "model.functions.add_one"}),
+    "unknown parameter": lambda tube, nodes, id_, spec: nodes.update(
+        zz={"type": "model.functions.constant", "params": {"no_such_parameter": 1}}
+    ),
     "no noob_id": lambda tube, nodes, id_, spec: tube.pop("noob_id"),
     "dot in noob_id": lambda tube, nodes, id_, spec: tube.update(noob_id="a.b"),
     "input without type": lambda tube, nodes, id_, spec: tube.setdefault("input", {}).update(extra={"scope": "tube", "default": 1}),
