@@ -154,12 +154,22 @@ def returns_input(facts):
 
 def optional_beside_required(case, noob, ours):
     """A node of which both something required and something optional is missing is called all the same."""
-    return noob.get("raised", [""])[0] == "TypeError" and "raised" not in ours and any(
-        len({facts.is_optional(id_, slot) for slot, *_ in edges}) == 2
-        for facts in Facts(merged(case)).all
-        for id_, edges in facts.edges.items()
-        if facts.types[id_] not in ("return", "map", "tube")
-    )
+    missing = noob.get("raised", [""])[0] == "TypeError" and "raised" not in ours
+    for facts in Facts(merged(case)).all:
+        for id_, edges in facts.edges.items():
+            kinds = {facts.is_optional(id_, slot) for slot, *_ in edges}
+            if len(kinds) == 2 and facts.types[id_] not in ("return", "map", "tube"):
+                if missing or ran_without(facts, id_, noob.get("events", ())):
+                    return True
+    return False
+
+
+def ran_without(facts, id_, events):
+    """The node has an event in an epoch that has none of something it requires."""
+    needed = {(n, s) for slot, n, s in facts.edges[id_] if not facts.is_optional(id_, slot) and n in facts.nodes}
+    there = {(root, node, signal) for node, signal, root, _, value in events if value != "<NoEvent>"}
+    ran = {root for node, _, root, _, _ in events if node == id_}
+    return any((root, *source) not in there for root in ran for source in needed)
 
 
 def numbered_event(facts):
@@ -228,10 +238,7 @@ def gather_needs_n(case, noob, ours):
 
 def drops_before_gather(facts):
     """A value may be missing between a map and the gather that counts its elements."""
-    from differential.generate import DROPPING, DROPPING_SOURCES
-
-    dropping = [id_ for id_, type_ in facts.types.items() if type_ in DROPPING or type_ in DROPPING_SOURCES]
-    dropping += [id_ for id_, type_ in facts.types.items() if type_ == "gather"] + limited(facts)
+    dropping = [id_ for id_ in droppers(facts) if facts.types[id_] != "map"]
     dropping += [id_ for id_, spec in facts.nodes.items() if spec.get("enabled", True) is not True]
     reached = set().union(*(facts.behind(id_) for id_ in dropping)) if dropping else set()
     return any(region and facts.gathered(id_)[0] in reached for id_, _, _, region in gathers(facts))
@@ -260,12 +267,10 @@ def gathered_back(facts):
 
 def scheduler_fails(case, noob, ours):
     """noob loses count where a node inside a map waits for one outside, or an optional edge for one that ends."""
-    if "raised" in ours:
-        return False
-    facts = Facts(merged(case))
-    regions = [{facts.signal_region(n, s) for _, n, s in edges} for edges in facts.edges.values()]
     what = noob.get("raised", [""])[0]
-    return what in ("AlreadyDoneError", "NotAddedError") or (what == "TypeError" and any(len(mixed) > 1 for mixed in regions))
+    facts = Facts(merged(case))
+    mixed = any(len({facts.signal_region(n, s) for _, n, s in edges}) > 1 for edges in facts.edges.values())
+    return what in ("AlreadyDoneError", "NotAddedError") or (what == "TypeError" and "raised" not in ours and mixed)
 
 
 def runs_inside(case, noob, ours):
@@ -275,17 +280,64 @@ def runs_inside(case, noob, ours):
         if node in facts.nodes and facts.types[node] not in ("return", "gather"):
             if len(path) > len(facts.signal_region(node, signal)):
                 return True
-    return False
+    given = [(root, node, signal, str(path)) for node, signal, root, path, value in noob.get("events", ()) if value != "<NoEvent>"]
+    return len(set(given)) < len(given)
+
+
+def droppers(facts):
+    """Nodes that may give nothing in an epoch."""
+    from differential.generate import DROPPING, DROPPING_SOURCES
+
+    some = [id_ for id_, type_ in facts.types.items() if type_ in DROPPING or type_ in DROPPING_SOURCES]
+    return some + [id_ for id_, type_ in facts.types.items() if type_ in ("gather", "map")] + limited(facts)
 
 
 def loses_result(case, noob, ours):
-    """noob's return beside a map, or behind a drop, gives nothing, or less."""
+    """noob's return has keys, some of which may not come: it gives nothing, or less than there is."""
+    facts = Facts(merged(case))
+    maybe = set().union(*(facts.behind(id_) for id_ in droppers(facts)), ())
+    for id_, edges in facts.edges.items():
+        keys = [node for slot, node, _ in edges if isinstance(slot, str)]
+        if facts.types[id_] == "return" and len(edges) > 1 and any(node in maybe for node in keys):
+            shorter = len(str(noob.get("results"))) < len(str(ours.get("results")))
+            if shorter or (case["mode"] != "process" and noob.get("results") != ours.get("results")):
+                return True
+    return False
+
+
+def one_drop_two_ways(case, noob, ours):
+    """What ends or drops reaches one node by two optional edges: noob waits for the second for ever."""
+    facts = Facts(merged(case))
+    for start in droppers(facts):
+        behind = facts.behind(start)
+        for id_, edges in facts.edges.items():
+            if sum(node in behind and facts.is_optional(id_, slot) for slot, node, _ in edges) > 1:
+                return noob.get("results") != ours.get("results")
+    return False
+
+
+def never_ends(case, noob, ours):
+    return noob["verdict"] == "never ends"
+
+
+def return_calls(case, noob, ours):
+    """Results are equal; noob has called its return more often, which its callbacks see."""
+    from differential.compare import difference
+
+    def without(outcome):
+        returns = [id_ for id_, type_ in Facts(merged(case)).types.items() if type_ == "return"]
+        return outcome | {key: [e for e in outcome[key] if e[0] not in returns] for key in ("events", "stored")}
+
+    return noob["verdict"] == ours["verdict"] == "ran" and difference(without(noob), without(ours)) is None
+
+
+def return_repeats(case, noob, ours):
+    """Positions of a return that also takes what was gathered come once per element of the map."""
     facts = Facts(merged(case))
     for id_, edges in facts.edges.items():
-        if facts.types[id_] == "return" and any(isinstance(slot, str) for slot, *_ in edges):
-            regions = {facts.signal_region(n, s) for _, n, s in edges}
-            if len(regions) > 1 and len(str(noob.get("results"))) < len(str(ours.get("results"))):
-                return True
+        if facts.types[id_] == "return" and any(not isinstance(slot, str) for slot, *_ in edges):
+            if any(maps_behind(facts, node) for _, node, _ in edges):
+                return len(str(noob.get("results"))) > len(str(ours.get("results")))
     return False
 
 
@@ -342,6 +394,10 @@ DEVIATIONS = {
     "noob-scheduler": scheduler_fails,
     "runs-inside": runs_inside,
     "lost-result": loses_result,
+    "optional-twice": one_drop_two_ways,
+    "never-ends": never_ends,
+    "return-calls": return_calls,
+    "return-repeats": return_repeats,
     "nested-none": inner_none,
     "nested-again": inner_again,
     "checked-at-load": checked_at_load,

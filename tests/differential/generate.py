@@ -185,7 +185,7 @@ def add_plain(grown):
     weights = PLAIN | (DROPPING if grown.drops else {})
     type_ = rng.choices(list(weights), list(weights.values()))[0]
     name = type_.rpartition(".")[2]
-    if name in ("received", "where") and grown.prefix and rng.random() >= grown.careless:
+    if name in ("received", "where") and grown.prefix and rng.random() > 0.1 and rng.random() >= grown.careless:
         return  # in a nested tube our nodes have longer names
     call = resolve(type_)
     method = getattr(call, "process", None) or getattr(call, "times", call)
@@ -351,7 +351,7 @@ def add_nested(grown):
     add_source(child)
     for _ in range(rng.randint(1, 4)):
         add_plain(child)
-    usable = [s for s in child.signals if s.node != "input" and s.name != "table"]
+    usable = [s for s in child.signals if s.node != "input" and (s.name != "table" or rng.random() < 0.1)]
     picked = rng.sample(usable, min(len(usable), rng.randint(1, 3)))
     scalar = len(picked) == 1 and rng.random() < 0.5
     keys = [f"k{i}" for i in range(len(picked))]

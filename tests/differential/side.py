@@ -15,7 +15,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-LIMIT_S = 2.0  # for one case: noob never ends some of them
+LIMIT_S = 1.0  # for one case: noob never ends some of them
 
 
 class TookTooLong(BaseException):

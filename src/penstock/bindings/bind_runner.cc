@@ -111,6 +111,18 @@ core::Value native_inputs_from(const nb::dict& inputs) {
   return value_or_throw(core::to_native(inputs_from(inputs)));
 }
 
+/// Values of tube-scoped inputs. An object that has no encoding stays what it is: it can be given
+/// to the nodes of this process.
+core::Value tube_inputs_from(const nb::dict& inputs) {
+  std::vector<core::MapEntry> entries = inputs_from(inputs).as_map();
+  for (core::MapEntry& entry : entries) {
+    if (auto native = core::to_native(entry.second); native.has_value()) {
+      entry.second = std::move(*native);
+    }
+  }
+  return core::Value::map(std::move(entries));
+}
+
 /// While it lives, types named after a file of functions are found in it.
 struct PipelineFileScope {
   PipelineFileScope() = default;
@@ -145,7 +157,7 @@ PyPlan load_plan(const std::string& source, bool is_path, const nb::dict& inputs
   }
   flow::Diagnostics problems = report::check_report(*spec);
   PyPlan out;
-  out.tube_inputs = native_inputs_from(inputs);
+  out.tube_inputs = tube_inputs_from(inputs);
   auto plan = flow::Plan::compile(std::make_shared<const flow::Spec>(std::move(*spec)), resolvers(),
                                   out.tube_inputs);
   if (!plan.has_value()) {

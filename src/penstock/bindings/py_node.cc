@@ -1,6 +1,7 @@
 #include "penstock/bindings/py_node.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include <fmt/format.h>
@@ -359,8 +360,10 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
     python_kind.lifecycle = std::make_unique<const NodeLifecycle>(Ref(Py_NewRef(instance)));
   }
   auto encoded = core::encode(params);
-  const std::string identity =
-      fmt::format("python:{}:", node.type) + (encoded.has_value() ? *encoded : std::string());
+  // With an object that has no encoding among its parameters a node is equal to no other.
+  static std::atomic<std::int64_t> num_unique = 0;
+  const std::string identity = fmt::format("python:{}:", node.type) +
+                               (encoded.has_value() ? *encoded : fmt::format("#{}", ++num_unique));
   return std::unique_ptr<core::NodeType>(
       std::make_unique<PythonType>(std::move(signature), identity, Ref(Py_NewRef(target)),
                                    Ref(Py_NewRef(fixed)), is_generator, std::move(python_kind)));

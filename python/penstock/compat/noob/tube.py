@@ -9,6 +9,7 @@ from typing import Any
 from penstock import _core, _errors
 from penstock._tube import Tube as _NativeTube, _make_importable
 from penstock.compat.noob import _load
+from penstock.compat.noob._reborn import Reborn
 from penstock.compat.noob._result import ResultShape
 from penstock.compat.noob._wiring import Wiring, edges_of, slots_of
 from penstock.compat.noob.asset import AssetSpecification
@@ -248,7 +249,7 @@ def _view_class(spec: NodeSpecification, face: _load.Face | None) -> type[NodeVi
 def _own_object(view: NodeView, face: _load.Face | None) -> Any:
     """The object itself, where its class is a Node; else what stands for it."""
     target = face.target if face is not None else None
-    if getattr(target, "is_noob_node", False):
+    if getattr(target, "is_noob_node", False) and not isinstance(target, Reborn):
         target.spec = view.spec
         target.enabled = view.enabled
         target._view = view
