@@ -17,7 +17,7 @@ from pathlib import Path
 import harness
 
 NAMES = [
-    "scheduler", "six_nodes", "map_gather", "load", "start", "five_nodes", "flights", "cpu_pair",
+    "scheduler", "six_nodes", "map_gather", "whole_format", "load", "start", "five_nodes", "flights", "cpu_pair",
     "async_nodes", "empty_task", "array_trip", "codec", "digest", "soak",
 ]  # fmt: skip
 

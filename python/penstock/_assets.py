@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import copy as _copy
+import functools
 import inspect
 import sys
 
 from penstock import _nodes
 from penstock._errors import InvalidArgumentError
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature(target) -> inspect.Signature:
+    return inspect.signature(target)
 
 
 class Factory:
@@ -31,7 +37,7 @@ class Factory:
         if _is_noob_asset(target):
             return
         try:
-            inspect.signature(target).bind(*self._args, **self._kwargs)
+            _signature(target).bind(*self._args, **self._kwargs)
         except TypeError as error:
             raise InvalidArgumentError(
                 f"params do not fit '{type_name}': {error}", id="PS0202"

@@ -86,6 +86,11 @@ class Plan:
 
 def load_plan(source: str, is_path: bool, inputs: dict, name: str) -> Plan: ...
 
+def to_yaml(source: str) -> str:
+    """The canonical YAML of a tube's text."""
+
+def read_spec(source: str, is_path: bool, name: str) -> object: ...
+
 def add_config_source(folder: str) -> None:
     """Look for tubes by their noob_id in the files under a folder, first."""
 
@@ -110,6 +115,8 @@ class Runner:
     def run(self, num_epochs: int | None, inputs: dict) -> list: ...
 
     def add_callback(self, arg: Callable, /) -> None: ...
+
+    def add_sink(self, arg: Callable, /) -> None: ...
 
     def add_history(self, inputs: dict) -> None: ...
 

@@ -141,22 +141,39 @@ def complete(described: tuple, instance: object, type_name: str) -> tuple:
     kind, target, _, slots, *_ = described
     if kind != "function":
         return (*described, False, (), node)
-    if inspect.isasyncgenfunction(target):
+    is_async_generator, is_coroutine, injections, names = _manner(target)
+    if is_async_generator:
         raise InvalidArgumentError(
             f"'{type_name}' is an asynchronous generator, wanted a coroutine, a function, a generator "
             "or a class",
             id="PS0221",
             help="write a class with 'async def process' that awaits the next item of it",
         )
-    injections = _injections(target)
-    names = {name for name, *_ in injections}
-    slots = tuple(slot for slot in slots if slot[0] not in names)
-    return (*described[:3], slots, *described[4:], _is_coroutine(target), injections, node)
+    if names:
+        slots = tuple(slot for slot in slots if slot[0] not in names)
+    return (*described[:3], slots, *described[4:], is_coroutine, injections, node)
+
+
+# What is found out of a function is the same each time: keyed by the function itself.
+_manners: dict = {}
+
+
+def _manner(target: Any) -> tuple:
+    """(is an asynchronous generator, is a coroutine, injections, their names) of what a node calls."""
+    function = getattr(target, "__func__", target)
+    known = _manners.get(function) if isinstance(function, types.FunctionType) else None
+    if known is None:
+        injections = _injections(target)
+        names = {name for name, *_ in injections}
+        known = (inspect.isasyncgenfunction(target), _is_coroutine(target), injections, names)
+        if isinstance(function, types.FunctionType):
+            _manners[function] = known
+    return known
 
 
 def check_no_async_generator(function: Any, type_name: str) -> None:
     """Asynchronous generators are no nodes."""
-    if inspect.isasyncgenfunction(function):
+    if _manner(function)[0]:
         complete(("function", function, None, ()), None, type_name)
 
 

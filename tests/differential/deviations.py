@@ -91,7 +91,7 @@ def edges_of(spec):
 def slots_of(type_):
     try:
         call = resolve(type_)
-    except AttributeError:
+    except (AttributeError, ImportError):
         return {}, True
     method = getattr(call, "process", None) or getattr(call, "times", call)
     return wiring.slots_of(method, skip_self=inspect.isclass(call))
@@ -177,7 +177,8 @@ def numbered_event(facts):
 
 
 def injected_inside(case, noob, ours):
-    return any(facts.name(id_) in ("where", "received") for inner in Facts(merged(case)).inner for facts in inner.all for id_ in facts.nodes)
+    inner = [facts for tube in Facts(merged(case)).inner for facts in tube.all]
+    return any(facts.name(id_) in ("where", "received") for facts in inner for id_ in facts.nodes)
 
 
 def optional_behind_disabled(facts):
@@ -210,7 +211,8 @@ def inner_result_is_dict(facts):
 
 
 def extended_return(case, noob, ours):
-    return bool(case["files"]) and noob["verdict"] == "refused" and bool({"IndexError", "KeyError"} & set(noob["by"])) and ours["verdict"] == "ran"
+    failed = noob["verdict"] == "refused" and {"IndexError", "KeyError"} & set(noob["by"])
+    return bool(case["files"] and failed) and ours["verdict"] == "ran"
 
 
 def gathers(facts):
@@ -258,7 +260,7 @@ def maps_behind(facts, id_, seen=()):
 
 def gathered_back(facts):
     """A node has inputs from inside a map, and one that was gathered."""
-    for id_, edges in facts.edges.items():
+    for edges in facts.edges.values():
         regions = [facts.signal_region(n, s) for _, n, s in edges]
         if any(regions) and any(maps_behind(facts, n) for _, n, _ in edges):
             return True
@@ -355,6 +357,29 @@ def inner_again(case, noob, ours):
 LOAD_CHECKS = ("PS0102", "PS0103", "PS0112", "PS0113", "PS0202")
 
 
+def inner_map(case, noob, ours):
+    """A nested tube's return takes what lies below a map: noob's shape of it follows the data."""
+    for inner in Facts(merged(case)).inner:
+        for facts in inner.all:
+            if any(facts.signal_region(n, s) for id_, edges in facts.edges.items() for _, n, s in edges if facts.types[id_] == "return"):
+                return True
+    return False
+
+
+def maps_text(case, noob, ours):
+    return noob["verdict"] == "ran" and "map needs a list" in str(ours.get("raised"))
+
+
+def named_by_text(case, noob, ours):
+    return any(facts.name(id_) == "doubled" for facts in Facts(merged(case)).all for id_ in facts.nodes)
+
+
+def any_testing_node(case, noob, ours):
+    return "PS0206" in ours.get("says", "") and any(
+        type_.startswith("noob.testing.") for facts in Facts(merged(case)).all for type_ in facts.types.values()
+    )
+
+
 def checked_at_load(case, noob, ours):
     return noob["verdict"] != "refused" and any(id_ in ours.get("says", "") for id_ in LOAD_CHECKS)
 
@@ -404,6 +429,10 @@ DEVIATIONS = {
     "event-input": anywhere(events_of_inputs),
     "dot-in-id": dot_in_id,
     "maps-meet": meets_behind_gather,
+    "nested-shape": inner_map,
+    "map-text": maps_text,
+    "text-annotation": named_by_text,
+    "testing-any": any_testing_node,
 }
 
 

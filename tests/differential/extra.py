@@ -111,3 +111,7 @@ def push(box, value) -> Annotated[int, Name("total")]:
 def carry(box, value) -> tuple[Annotated[Box, Name("box")], Annotated[int, Name("total")]]:
     box.items.append(weight(value))
     return box, sum(box.items) % 1009
+
+
+def word() -> str:
+    return "abc"

@@ -19,7 +19,8 @@ PLAIN = {
     "model.functions.keywords": 3, "model.functions.positional": 2, "model.functions.maybe_none": 4,
     "model.functions.split": 5, "model.functions.make_list": 4, "model.functions.pack": 2, "model.functions.unpack": 2,
     "model.functions.RunningSum": 5, "differential.extra.later": 4, "differential.extra.Scaled": 3,
-    "differential.extra.Total": 3, "differential.extra.raises_on_three": 1, "differential.extra.where": 3, "differential.extra.received": 2, "differential.extra.pair": 2,
+    "differential.extra.Total": 3, "differential.extra.raises_on_three": 1,
+    "differential.extra.where": 3, "differential.extra.received": 2, "differential.extra.pair": 2,
 }  # fmt: skip
 DROPPING = {
     "model.functions.drop_some": 6, "model.functions.drop_all": 1, "model.functions.Differences": 3,

@@ -126,22 +126,27 @@ def _make_class() -> type:
     class TubeValidationError(_errors.LoadError, ValidationError):
         """A tube cannot be loaded; ``diagnostics`` lists every problem found, and so does ``errors()``."""
 
-        def __new__(cls, message: str, diagnostics: list[dict]) -> TubeValidationError:
+        # Made by pydantic's own from_exception_data(), which calls the class with what it needs itself.
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        __str__ = _errors.Error.__str__
+
+        def __repr__(self) -> str:
+            return f"{type(self).__name__}({self.message!r})"
+
+        @classmethod
+        def from_load_error(cls, error: _errors.LoadError) -> TubeValidationError:
             lines = [
                 {
                     "type": PydanticCustomError(d["id"] or "tube", "{message}", {"message": d["message"]}),
                     "loc": (d["file"], d["line"], d["column"]),
                     "input": None,
                 }
-                for d in diagnostics
+                for d in error.diagnostics
             ]
-            return ValidationError.__new__(cls, "TubeSpecification", lines)
-
-        __str__ = _errors.Error.__str__
-        __repr__ = _errors.Error.__repr__
-
-        @classmethod
-        def from_load_error(cls, error: _errors.LoadError) -> TubeValidationError:
-            return cls(error.message, error.diagnostics)
+            made = cls.from_exception_data("TubeSpecification", lines)
+            _errors.LoadError.__init__(made, error.message, error.diagnostics)
+            return made
 
     return TubeValidationError

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from penstock._events import Epoch as Epoch, EventMap as EventMap, Name as Name
-from penstock._events import RunnerContext as RunnerContext
+from penstock._events import Epoch as Epoch, EventMap as EventMap, Name as Name, RunnerContext as RunnerContext
 
 CONFIG_ID_PATTERN = r"[\w\-\/#]+"
 

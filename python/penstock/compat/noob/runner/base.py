@@ -18,7 +18,6 @@ from penstock.compat.noob.input import InputScope
 from penstock.compat.noob.store import EventStore
 from penstock.compat.noob.tube import Tube
 
-
 _CALL = 4  # a record of a call, not of an event
 
 
