@@ -19,6 +19,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
+from differential import texts  # noqa: E402
 from differential.compare import ROOT, Side, difference  # noqa: E402
 from differential.deviations import DEVIATIONS, explain  # noqa: E402
 from differential.examples import BY_HAND, SEEDS  # noqa: E402
@@ -75,6 +76,11 @@ def test_what_noob_gives_we_give(noob, ours):
     print(f"{COUNT} tubes: " + ", ".join(f"{name} {count}" for name, count in sorted(seen.items())))
     assert seen["different"] < COUNT * 0.2, "most tubes must be equal, or the predicates excuse too much"
     assert min(seen[kind] for kind in ("process", "run", "iter", "async", "broken")) > COUNT / 100
+
+
+def test_files_are_read_alike(noob, ours):
+    different = {name for name, case in texts.cases() if difference(noob.answer(case), ours.answer(case))}
+    assert different == set(texts.READ_DIFFERENTLY)
 
 
 def test_functions_written_with_noobs_own_classes_run_beside_it(noob, beside):

@@ -9,6 +9,7 @@ SEEDS = {
     "event-position": 2003,
     "nested-injection": 771,
     "disabled-optional": 66,
+    "disabled-runs": 11272,
     "nested-end": 53,
     "end-optional": 345,
     "end-pair": 444,

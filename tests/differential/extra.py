@@ -115,3 +115,7 @@ def carry(box, value) -> tuple[Annotated[Box, Name("box")], Annotated[int, Name(
 
 def word() -> str:
     return "abc"
+
+
+def show(value):
+    return repr(value)

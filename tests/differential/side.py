@@ -52,7 +52,10 @@ def write_files(files, folder):
 
 
 def load(case, tube_class):
-    if not case["files"] and not case.get("by_file"):
+    if "text" in case:
+        Path("case.yaml").write_bytes(case["text"].encode("utf-8", "surrogateescape"))
+        return tube_class.from_specification("./case.yaml", input=dict(case["inputs"]))
+    if not case["files"]:
         return tube_class.from_specification(copy.deepcopy(case["tube"]), input=dict(case["inputs"]))
     write_files(case["files"], Path.cwd())
     Path("case.yaml").write_text(json.dumps(case["tube"]))
