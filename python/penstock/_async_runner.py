@@ -94,6 +94,22 @@ class AsyncRunner:
                 given += 1
                 yield value
 
+    async def enable_node(self, id: str) -> None:
+        """Let a node run from the next epoch on, as :meth:`penstock.SynchronousRunner.enable_node`.
+
+        An error while an epoch is open: it does not wait for its end.
+        """
+        await self._switch(id, True)
+
+    async def disable_node(self, id: str) -> None:
+        """From the next epoch on a node does not run, nor what needs its signals."""
+        await self._switch(id, False)
+
+    async def _switch(self, id: str, enabled: bool) -> None:
+        if self._attach().locked():
+            _core.Runner.refuse_switch(id)  # a node that waited here for its epoch's end never ends
+        await self._call(self._runner.set_enabled, id, enabled)
+
     def add_callback(self, callback: Callable[[dict], Any]) -> None:
         """Call ``callback`` with every event, as :meth:`penstock.SynchronousRunner.add_callback`."""
         self._runner.add_callback(callback)

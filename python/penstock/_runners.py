@@ -95,6 +95,24 @@ class Runner:
                 given += 1
                 yield value
 
+    def enable_node(self, id: str) -> None:
+        """Let a node run from the next epoch on.
+
+        Undoes :meth:`disable_node` and ``enabled: false``. ``id`` is that of a node, or
+        ``outer.inner`` for one of a nested tube; the id of a nested tube means all in it. A
+        :class:`penstock.Node` is initialised at once when the runner is running. An error while an
+        epoch is open, so not from a node or a callback.
+        """
+        self._runner.set_enabled(id, True)
+
+    def disable_node(self, id: str) -> None:
+        """From the next epoch on a node does not run, nor what needs its signals.
+
+        A :class:`penstock.Node` is deinitialised. What a node remembers is kept, and epoch numbers
+        go on.
+        """
+        self._runner.set_enabled(id, False)
+
     def add_callback(self, callback: Callable[[dict], Any]) -> None:
         """Call ``callback`` with every event: ``{id, timestamp, node_id, signal, epoch, value}``.
 

@@ -138,6 +138,25 @@ class Part(ps.Node):
         return x + 1
 
 
+class Meter(ps.Node):
+    """It can count only between init and deinit."""
+
+    def __init__(self, **params):
+        super().__init__(**params)
+        self._total = 0
+        self._scale = None
+
+    def init(self) -> None:
+        self._scale = 1
+
+    def deinit(self) -> None:
+        self._scale = None
+
+    def process(self, x: int) -> int:
+        self._total += x * self._scale
+        return self._total
+
+
 class Connection(ps.Node):
     """Its init and deinit are coroutines on the loop of its calls."""
 

@@ -16,6 +16,10 @@ def add(a, b):
     return a + b
 
 
+def up_to(x):
+    return list(range(x))
+
+
 class Running:
     """A state that depends on every call before."""
 

@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from model import functions  # noqa: E402
-from model.compare import by_oracle, event_key, first_difference, resolve, shrink  # noqa: E402
+from model.compare import by_oracle, event_key, first_difference, resolve, shrink, stretches  # noqa: E402
 from model.generate import bundle, generate, generate_failing  # noqa: E402
 from model.oracle import ABSENT, Oracle  # noqa: E402
 from model.planted import PLANTED  # noqa: E402
@@ -52,16 +52,16 @@ def by_runner(case, make_runner, stop_at_end=False):
         return "refused"
     with make_runner(tube) as runner:
         seen = watch(runner)
-        if stop_at_end:
-            try:
-                found = runner.run(case.epochs)
-            except Exception as error:
-                return f"raised {type(error).__name__}: {error}"
-            return {root: sorted(events, key=event_key) for root, events in seen.items()}, list(found or [])
+        results = []
         try:
-            results = [runner.process(**case.process_inputs) for _ in range(case.epochs)]
+            for epochs, switches in stretches(case):
+                for id_, enabled in switches:
+                    (runner.enable_node if enabled else runner.disable_node)(id_)
+                results += runner.run(epochs) if stop_at_end else [runner.process(**case.process_inputs) for _ in range(epochs)]
         except Exception as error:  # an outcome like any other: the oracle never raises here
             return f"raised {type(error).__name__}: {error}"
+    if stop_at_end:
+        return {root: sorted(events, key=event_key) for root, events in seen.items()}, results
     return [(sorted(seen.get(root, []), key=event_key), result) for root, result in enumerate(results)]
 
 

@@ -124,10 +124,21 @@ def test_deinit_after_a_failed_epoch(runner, log):
 
 def test_processes_begin_and_end_nodes_with_every_run(log):
     driven = Driven("processes", GIVEN.format(name="Part"))
-    for _ in range(2):
+    life = ["init part", "deinit part"]
+    for run in range(3):
         with driven:
             assert driven.do("process", x=1) == 2
-        assert log() == ["init part", "deinit part"]
+        assert log() == life * (1 + (run > 0))  # a new worker repeats what the node's life was before
+
+
+@pytest.mark.parametrize("runner", ("sync", "threads", "processes"))
+def test_what_a_node_class_remembers_is_there_in_the_next_run(runner):
+    driven = Driven(runner, GIVEN.format(name="Meter"))
+    found = []
+    for _ in range(2):
+        with driven:
+            found += [driven.do("process", x=1), driven.do("process", x=2)]
+    assert found == [1, 3, 4, 6]
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

@@ -22,11 +22,22 @@ def by_oracle(case, scheduler=Oracle, stop_at_end=False):
         oracle = scheduler(case.tube, resolve, functions.NoEvent, case.tube_inputs)
     except LoadError:
         return "refused"
-    if stop_at_end:
-        records = oracle.run(case.epochs, case.process_inputs)
-    else:
-        records = [oracle.process(**case.process_inputs) for _ in range(case.epochs)]
+    records = []
+    for epochs, switches in stretches(case):
+        for id_, enabled in switches:
+            oracle.switch(id_, enabled)
+        if stop_at_end:
+            records += oracle.run(epochs, case.process_inputs)
+        else:
+            records += [oracle.process(**case.process_inputs) for _ in range(epochs)]
     return [(sorted(record.events, key=event_key), record.result) for record in records]
+
+
+def stretches(case):
+    """[(number of epochs, the switches before them)]: the case's epochs, cut where nodes are switched."""
+    begins = sorted({0, *(epoch for epoch in case.switches if epoch < case.epochs)})
+    ends = [*begins[1:], case.epochs]
+    return [(end - begin, case.switches.get(begin, [])) for begin, end in zip(begins, ends, strict=True)]
 
 
 def event_key(event):
@@ -73,6 +84,9 @@ def reductions(case):
     for id_ in nodes:
         if not any(f"{id_}." in str(spec.get("depends", "")) for spec in nodes.values()):
             yield changed(case, nodes={k: v for k, v in nodes.items() if k != id_})
+    for epoch, changes in case.switches.items():
+        for index in range(len(changes)):
+            yield changed(case, switches=case.switches | {epoch: changes[:index] + changes[index + 1 :]})
     for id_, spec in nodes.items():
         for key in ("enabled", "stateful", "params"):
             if key in spec:
@@ -84,9 +98,12 @@ def reductions(case):
                 yield changed(case, nodes=nodes | {id_: spec | {"depends": kept}})
 
 
-def changed(case, epochs=None, nodes=None):
+def changed(case, epochs=None, nodes=None, switches=None):
     case = copy.copy(case)
     case.epochs = epochs or case.epochs
+    if switches is not None:
+        case.switches = switches
     if nodes is not None:
         case.tube = case.tube | {"nodes": nodes}
+        case.switches = {epoch: [(id_, on) for id_, on in changes if id_ in nodes] for epoch, changes in case.switches.items()}
     return case

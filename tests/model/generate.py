@@ -28,6 +28,7 @@ class Case:
     tube_inputs: dict
     process_inputs: dict
     epochs: int
+    switches: dict = field(default_factory=dict)  # epoch -> [(node id, enabled)], before it begins
 
 
 @dataclass
@@ -93,13 +94,30 @@ def generate(seed, failing=False):
     tube = {"noob_id": f"model-{seed}", "input": grown.inputs, "nodes": dict(items)}
     given = {name: rng.choice([0, rng.randrange(20)]) for name, spec in grown.inputs.items() if rng.random() < 0.5 or required(spec)}
     scopes = {name: spec["scope"] for name, spec in grown.inputs.items()}
+    epochs = rng.randint(1, 5)
     return Case(
         seed,
         tube,
         {name: value for name, value in given.items() if scopes[name] == "tube"},
         {name: value for name, value in given.items() if scopes[name] == "process"},
-        rng.randint(1, 5),
+        epochs,
+        {} if failing else draw_switches(random.Random(f"switches {seed}"), tube["nodes"], epochs),
     )
+
+
+def draw_switches(rng, nodes, epochs):
+    """Nodes enabled and disabled by hand, in some of the tubes; those that are off in the file more often."""
+    if rng.random() < 0.6:
+        return {}
+    ids = sorted(nodes)
+    off = [id_ for id_ in ids if nodes[id_].get("enabled", True) is not True]
+    switches = {}
+    for epoch in range(epochs):
+        for _ in range(rng.choice([0, 1, 1, 2])):
+            id_ = rng.choice(off) if off and rng.random() < 0.5 else rng.choice(ids)
+            was_off = next((not on for e in reversed(switches.values()) for i, on in reversed(e) if i == id_), id_ in off)
+            switches.setdefault(epoch, []).append((id_, was_off if rng.random() < 0.8 else not was_off))
+    return switches
 
 
 def generate_failing(seed):
@@ -305,9 +323,12 @@ def bundle(cases):
     def renamed(seed, source):
         return source.replace("input.", f"input.s{seed}_") if source.startswith("input.") else f"s{seed}_{source}"
 
-    nodes, inputs, tube_inputs, process_inputs = {}, {}, {}, {}
+    nodes, inputs, tube_inputs, process_inputs, switches = {}, {}, {}, {}, {}
     for case in cases:
         seed = case.seed
+        returns = {id_ for id_, spec in case.tube["nodes"].items() if spec["type"] == "return"}
+        for epoch, changes in case.switches.items():
+            switches.setdefault(epoch, []).extend((f"s{seed}_{id_}", on) for id_, on in changes if id_ not in returns)
         inputs |= {f"s{seed}_{name}": spec for name, spec in case.tube["input"].items()}
         tube_inputs |= {f"s{seed}_{name}": value for name, value in case.tube_inputs.items()}
         process_inputs |= {f"s{seed}_{name}": value for name, value in case.process_inputs.items()}
@@ -328,4 +349,4 @@ def bundle(cases):
                 spec["params"] = {key: renamed(seed, value) if isinstance(value, str) else value for key, value in spec["params"].items()}
             nodes[f"s{seed}_{id_}"] = spec
     tube = {"noob_id": f"bundle-{cases[0].seed}", "input": inputs, "nodes": nodes}
-    return Case(cases[0].seed, tube, tube_inputs, process_inputs, max(case.epochs for case in cases))
+    return Case(cases[0].seed, tube, tube_inputs, process_inputs, max(case.epochs for case in cases), switches)

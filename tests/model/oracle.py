@@ -44,7 +44,9 @@ class Oracle:
         self.tube_inputs = self.collect_inputs("tube", inputs or {})
         self.nodes = wiring.read(tube, resolve, self.tube_inputs)
         self.disabled = {node.id for node in self.nodes.values() if not node.enabled}
-        self.from_start = set(self.disabled)
+        self.from_start = set(self.disabled)  # and never enabled since
+        self.ended = set()  # generators
+        self.over = False  # the run has ended
         self.memory = {}  # generator, object or list of held items, by node id
         self.next_root = 0
         for node in self.nodes.values():
@@ -57,9 +59,19 @@ class Oracle:
 
     def run(self, n, inputs=None):
         records = []
-        while len(records) < n and not (records and records[-1].ended):
+        while len(records) < n and not self.over:
             records.append(self.process(**(inputs or {})))
         return records
+
+    def switch(self, id_, enabled):
+        """Enable or disable a node by hand, between epochs. An ended generator stays ended."""
+        if enabled:
+            self.disabled.discard(id_)
+            self.from_start.discard(id_)
+        else:
+            self.disabled.add(id_)
+        if self.over:
+            self.over = all(self.is_dead(node) for node in self.targets())
 
     def process(self, **inputs):
         self.inputs = self.tube_inputs | self.collect_inputs("process", inputs)
@@ -71,12 +83,13 @@ class Oracle:
         for node in self.nodes.values():
             for signal in node.signals:
                 self.values[node.id, signal] = {}
-            if node.id not in self.disabled:
+            if node.id not in self.disabled | self.ended:
                 for path in self.epochs((), node.region):
                     self.visit(node, path, record)
         for (id_, signal), present in self.values.items():
             record.events += [(id_, signal, path, value) for path, value in present.items()]
-        record.ended = self.exhausted and all(self.is_dead(node) for node in self.targets())
+        if self.exhausted:
+            self.over = record.ended = all(self.is_dead(node) for node in self.targets())
         return record
 
     def collect_inputs(self, scope, given):
@@ -119,7 +132,7 @@ class Oracle:
             try:
                 result = next(self.memory[node.id])
             except StopIteration:
-                self.disabled.add(node.id)
+                self.ended.add(node.id)
                 self.exhausted = True
                 return
         else:
@@ -211,7 +224,7 @@ class Oracle:
         return returns or [node for node in live if node.id not in consumed]
 
     def is_dead(self, node):
-        if node.id in self.disabled:
+        if node.id in self.disabled | self.ended:
             return True
         feeding = [edge for edge in node.edges if edge.source != "input"]
         dead = [edge for edge in feeding if self.is_dead(self.nodes[edge.source])]

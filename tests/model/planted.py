@@ -64,6 +64,24 @@ class DisabledStillRuns(Oracle):
         return super().process(**inputs)
 
 
+class SwitchesAreIgnored(Oracle):
+    """Nodes cannot be enabled or disabled by hand."""
+
+    def switch(self, id_, enabled):
+        pass
+
+
+class EnablingForgets(Oracle):
+    """A node that is enabled begins anew."""
+
+    def switch(self, id_, enabled):
+        node = self.nodes[id_]
+        if enabled and id_ in self.memory:
+            self.memory[id_] = [] if node.kind == "gather" else node.call(**node.params)
+            self.ended.discard(id_)
+        super().switch(id_, enabled)
+
+
 class NeverEnds(Oracle):
     """The run does not notice that its generators ended."""
 
@@ -101,5 +119,6 @@ class NestedReturnKeepsLevels(Oracle):
 
 PLANTED = [
     LastElementFirst, OptionalArrivesAsNone, NoneIsAbsent, GatherForgets, TriggerTakesAll, EmptyMapHasNotRun,
-    EmptyMapHasCount, DisabledStillRuns, NeverEnds, EndsTooEarly, ReturnIsEmptyDict, NestedReturnKeepsLevels,
+    EmptyMapHasCount, DisabledStillRuns, SwitchesAreIgnored, EnablingForgets, NeverEnds, EndsTooEarly,
+    ReturnIsEmptyDict, NestedReturnKeepsLevels,
 ]  # fmt: skip

@@ -292,6 +292,17 @@ class PyRunner {
     return results;
   }
 
+  void set_enabled(const std::string& id, bool enabled) {
+    if (busy_) {
+      throw_error(flow::Runner::switch_while_running(id));
+    }
+    const Busy busy(*this);
+    auto done =
+        unlocked([&] { return enabled ? runner_->enable_node(id) : runner_->disable_node(id); });
+    drop_deferred();
+    value_or_throw(std::move(done));
+  }
+
   void add_callback(nb::callable callback) {
     callbacks_.push_back(std::make_shared<CallbackObserver>(std::move(callback)));
     runner_->add_observer(callbacks_.back());
@@ -472,6 +483,11 @@ void bind_runner(nb::module_& m) {
       .def("init", &PyRunner::init)
       .def("deinit", &PyRunner::deinit)
       .def("cancel", &PyRunner::cancel)
+      .def("set_enabled", &PyRunner::set_enabled, nb::arg("id"), nb::arg("enabled"))
+      .def_static(
+          "refuse_switch",
+          [](const std::string& id) { throw_error(flow::Runner::switch_while_running(id)); },
+          nb::arg("id"))
       .def("process", &PyRunner::process)
       .def("step", &PyRunner::step)
       .def("run", &PyRunner::run, nb::arg("num_epochs").none(), nb::arg("inputs"))

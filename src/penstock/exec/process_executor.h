@@ -47,6 +47,8 @@ class ProcessExecutor final : public flow::Executor {
   bool hosts_nodes() const override { return true; }
   base::Status start_nodes() override;
   base::Status stop_nodes() override;
+  base::Status start_node(std::int32_t node) override;
+  base::Status stop_node(std::int32_t node) override;
   std::int32_t num_workers() const override { return options_.num_workers; }
   std::int64_t capacity() const override { return std::int64_t{512} * options_.num_workers; }
   base::Status submit(std::span<const flow::Task> tasks) override;
@@ -91,6 +93,7 @@ class ProcessExecutor final : public flow::Executor {
   // process_nodes.cc: nodes with a lifecycle
   base::Status ask(FrameType type, std::int32_t node, std::int64_t timeout_ms);
   base::Status send_node(FrameType type, std::int32_t node, Peer& peer);
+  base::Status rebuild_node(std::int32_t node, Peer& peer);
 
   // process_recovery.cc: workers that end, time limits, cancellation
   void check_health();

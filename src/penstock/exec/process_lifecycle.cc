@@ -110,17 +110,8 @@ base::Status ProcessExecutor::prepare() {
 base::Status ProcessExecutor::start_peer(std::int32_t worker) {
   PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<Peer> peer, Peer::start(setup_, worker + 1));
   peer->link().exchange().set_copies(&copies_);
-  // What lived in a worker before this one, or before the run was stopped.
   for (const std::int32_t node : placement_->pinned_nodes(worker)) {
-    if (std::ranges::find(started_nodes_, node) != started_nodes_.end()) {
-      PENSTOCK_RETURN_IF_ERROR(send_node(FrameType::kStartNode, node, *peer));
-    }
-    const std::string& id = access_->plan().nodes()[static_cast<std::size_t>(node)].id;
-    PENSTOCK_ASSIGN_OR_RETURN(const std::int32_t answers,
-                              history_.replay(node, id, access_->seed(), peer->link()));
-    for (std::int32_t i = 0; i < answers; ++i) {
-      peer->push(kNoSlot);
-    }
+    PENSTOCK_RETURN_IF_ERROR(rebuild_node(node, *peer));
   }
   peer->link().channel().wake_peer(Sleep::kForFrames);
   peers_[static_cast<std::size_t>(worker)] = std::move(peer);

@@ -22,31 +22,67 @@ constexpr std::int64_t kPollNs = 50'000'000;
 base::Status ProcessExecutor::start_nodes() {
   const auto nodes = access_->plan().nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (!flow::has_lifecycle(nodes[i]) || nodes[i].is_local) {
+    const auto node = static_cast<std::int32_t>(i);
+    if (!flow::has_lifecycle(nodes[i]) || nodes[i].is_local || !access_->is_enabled(node)) {
       continue;
     }
-    const auto node = static_cast<std::int32_t>(i);
-    if (auto started = ask(FrameType::kStartNode, node, options_.start_timeout_ms);
-        !started.has_value()) {
+    if (auto started = start_node(node); !started.has_value()) {
       std::ignore = stop_nodes();  // the first error is the one to tell
       return started;
     }
-    started_nodes_.push_back(node);
   }
   return {};
+}
+
+base::Status ProcessExecutor::start_node(std::int32_t node) {
+  const core::HostUnlock unlock;
+  check_health();  // its worker may have ended since the last epoch
+  if (broken_) {
+    return base::fail(*broken_);
+  }
+  const std::int32_t worker = placement_->pinned(node);
+  if (peers_[static_cast<std::size_t>(worker)] == nullptr) {
+    PENSTOCK_RETURN_IF_ERROR(start_peer(worker));
+  }
+  PENSTOCK_RETURN_IF_ERROR(ask(FrameType::kStartNode, node, options_.start_timeout_ms));
+  started_nodes_.push_back(node);
+  return {};
+}
+
+base::Status ProcessExecutor::stop_node(std::int32_t node) {
+  if (std::erase(started_nodes_, node) == 0) {
+    return {};
+  }
+  // A worker that has ended took its nodes along.
+  Peer* const peer = peers_[static_cast<std::size_t>(placement_->pinned(node))].get();
+  if (peer == nullptr || peer->child().wait_end(0)) {
+    return {};
+  }
+  return ask(FrameType::kStopNode, node, options_.task_timeout_ms);
+}
+
+// What lived in a worker before this one, or before the run was stopped: its beginning, its calls
+// and, if it is disabled by now, its end.
+base::Status ProcessExecutor::rebuild_node(std::int32_t node, Peer& peer) {
+  const flow::PlanNode& plan_node = access_->plan().nodes()[static_cast<std::size_t>(node)];
+  const bool is_started = std::ranges::find(started_nodes_, node) != started_nodes_.end();
+  const bool was_started =
+      is_started || (flow::has_lifecycle(plan_node) && history_.has_calls(node));
+  if (was_started) {
+    PENSTOCK_RETURN_IF_ERROR(send_node(FrameType::kStartNode, node, peer));
+  }
+  PENSTOCK_ASSIGN_OR_RETURN(const std::int32_t answers,
+                            history_.replay(node, plan_node.id, access_->seed(), peer.link()));
+  for (std::int32_t i = 0; i < answers; ++i) {
+    peer.push(kNoSlot);
+  }
+  return was_started && !is_started ? send_node(FrameType::kStopNode, node, peer) : base::Status();
 }
 
 base::Status ProcessExecutor::stop_nodes() {
   base::Status first;
   while (!started_nodes_.empty()) {
-    const std::int32_t node = started_nodes_.back();
-    started_nodes_.pop_back();
-    // A worker that has ended took its nodes along.
-    Peer* const peer = peers_[static_cast<std::size_t>(placement_->pinned(node))].get();
-    if (peer == nullptr || peer->child().wait_end(0)) {
-      continue;
-    }
-    auto stopped = ask(FrameType::kStopNode, node, options_.task_timeout_ms);
+    auto stopped = stop_node(started_nodes_.back());
     if (first.has_value()) {
       first = std::move(stopped);
     }

@@ -29,7 +29,7 @@ Slab* ActivationPool::take(std::int32_t region_index, std::int32_t count, Activa
     slab = owned_.back().get();
     slab->region = region_index;
   }
-  const auto num_nodes = static_cast<std::size_t>(region.num_nodes);
+  const auto num_counts = static_cast<std::size_t>(region.num_nodes + sizes_[r].extra);
   const auto num_signals = static_cast<std::size_t>(region.num_signals);
   const std::size_t num_children = region.children.size();
   std::size_t turns = 0, pending = 0;
@@ -43,7 +43,7 @@ Slab* ActivationPool::take(std::int32_t region_index, std::int32_t count, Activa
                    : static_cast<std::int32_t>(std::bit_ceil(static_cast<std::uint32_t>(count)));
     const auto capacity = static_cast<std::size_t>(slab->capacity);
     slab->activations.resize(capacity);
-    slab->remaining.resize(capacity * num_nodes);
+    slab->remaining.resize(capacity * num_counts);
     slab->values.resize(capacity * num_signals);
     slab->expansions.resize(capacity * num_children);
     slab->turns.resize(capacity * turns);
@@ -53,7 +53,7 @@ Slab* ActivationPool::take(std::int32_t region_index, std::int32_t count, Activa
     Activation& a = slab->activations[i];
     a.parent = parent;
     a.root = parent == nullptr ? &a : parent->root;
-    a.remaining = slab->remaining.data() + i * num_nodes;
+    a.remaining = slab->remaining.data() + i * num_counts;
     a.values = slab->values.data() + i * num_signals;
     a.expansions = slab->expansions.data() + i * num_children;
     a.epoch = epoch;

@@ -21,7 +21,7 @@ struct Expansion;
 struct Activation {
   Activation* parent;  ///< null for a root epoch
   Activation* root;
-  std::uint32_t* remaining;  ///< per node of the region: see Scheduler
+  std::uint32_t* remaining;  ///< per node of the region, and uses of values: see Scheduler
   core::Value* values;       ///< per signal of the region
   Expansion* expansions;     ///< per child region
   std::int64_t epoch;        ///< root epoch
@@ -57,10 +57,11 @@ struct Slab {
   std::vector<std::int32_t> pending;
 };
 
-/// Sizes of the arrays an Expansion of a region carries.
+/// Sizes of the arrays an Expansion and the activations of a region carry.
 struct ExpansionSizes {
   std::int32_t turns = 0;    ///< stateful nodes in the region or deeper
   std::int32_t pending = 0;  ///< signals collected from the region or from deeper
+  std::int32_t extra = 0;    ///< entries of Activation::remaining beyond one per node
 };
 
 /// Hands out slabs by region and takes them back.

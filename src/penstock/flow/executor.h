@@ -51,6 +51,11 @@ class TaskAccess {
   /// Where coroutines of the host run; null in a program without a host language.
   virtual core::HostLoop* loop() const = 0;
   virtual const core::Wiring* wiring() const = 0;
+  /// True when the node and all nested tubes around it are enabled: it is to be started with the
+  /// run, if it has a core::Lifecycle. The runner's thread only.
+  virtual bool is_enabled(std::int32_t node) const {
+    return plan().nodes()[static_cast<std::size_t>(node)].enabled;
+  }
 };
 
 /// Runs `task` on this thread: locks the host if the node needs it, calls the operator, measures,
@@ -83,6 +88,9 @@ class Executor {
   virtual base::Status start_nodes() { return {}; }
   /// Before stop(). All of them are stopped; the first error.
   virtual base::Status stop_nodes() { return {}; }
+  /// One node that has a core::Lifecycle, between epochs: enabled or disabled by hand.
+  virtual base::Status start_node(std::int32_t /*node*/) { return {}; }
+  virtual base::Status stop_node(std::int32_t /*node*/) { return {}; }
 
   virtual std::int32_t num_workers() const = 0;
 

@@ -262,6 +262,15 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "ended; "
      "its results are good.",
      "", ""},
+    {"PS0430", "Node switched while the runner runs",
+     "enable_node() and disable_node() hold from the next epoch on, so they wait for none to be "
+     "open: not during process() or run(), not from a node, its init() or a callback.",
+     "runner.add_callback(lambda event: runner.disable_node(\"blur\"))",
+     "runner.process()\nrunner.disable_node(\"blur\")"},
+    {"PS0431", "Unknown node to switch",
+     "enable_node() and disable_node() take the id of a node of the tube, or \"outer.inner\" for a "
+     "node of a nested tube. input and assets are no nodes.",
+     "runner.disable_node(\"blurr\")", "runner.disable_node(\"blur\")"},
 
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "

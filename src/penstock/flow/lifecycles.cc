@@ -25,7 +25,7 @@ core::Value tube_inputs(const Plan& plan) {
 }  // namespace
 
 bool has_lifecycle(const PlanNode& node) {
-  return node.enabled && node.op != nullptr && node.op->lifecycle() != nullptr;
+  return node.op != nullptr && node.op->lifecycle() != nullptr;
 }
 
 Lifecycles::Lifecycles(const TaskAccess& access, std::string runner)
@@ -90,10 +90,12 @@ base::Status Lifecycles::start_local() {
 base::Status Lifecycles::start_those(bool only_local) {
   const auto nodes = access_.plan().nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (!has_lifecycle(nodes[i]) || (only_local && !nodes[i].is_local)) {
+    const auto node = static_cast<std::int32_t>(i);
+    if (!has_lifecycle(nodes[i]) || !access_.is_enabled(node) ||
+        (only_local && !nodes[i].is_local)) {
       continue;
     }
-    if (auto started = start(static_cast<std::int32_t>(i)); !started.has_value()) {
+    if (auto started = start(node); !started.has_value()) {
       (void)stop_all();  // the first error is the one to tell
       return started;
     }

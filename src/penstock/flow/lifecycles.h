@@ -12,7 +12,7 @@
 
 namespace penstock::flow {
 
-/// True for a node that is to be started: it has a core::Lifecycle and is enabled.
+/// True for a node that is started when it is enabled: it has a core::Lifecycle.
 bool has_lifecycle(const PlanNode& node);
 
 /// The nodes of one process. Owner thread only. Takes the host lock itself.

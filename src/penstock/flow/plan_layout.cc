@@ -95,7 +95,7 @@ void PlanBuilder::lay_out() {
     node.is_local = draft.is_local;
     node.defaults = std::move(draft.defaults);
     plan.has_source_ |= draft.source && draft.enabled;
-    plan.needs_host_ |= draft.needs_host && draft.enabled;
+    plan.needs_host_ |= draft.needs_host;  // a node can be enabled later
     if (draft.kind == NodeKind::kReturn) {
       plan.return_node_ = static_cast<std::int32_t>(i);
     }

@@ -65,20 +65,47 @@ base::Status RunState::make_states() {
   if (states_made_) {
     return {};
   }
+  states_made_ = true;
   for (std::size_t i = 0; i < targets_.size(); ++i) {
-    const PlanNode& node = plan_->nodes()[i];
-    if (node.op == nullptr || !node.enabled) {
+    if (plan_->nodes()[i].op == nullptr || !scheduler.is_enabled(static_cast<std::int32_t>(i))) {
       continue;
     }
-    auto state = node.op->make_state();
-    if (!state.has_value()) {
-      return base::fail(state.error().with_context(fmt::format("node '{}'", node.id)));
+    if (auto made = make_state(static_cast<std::int32_t>(i)); !made.has_value()) {
+      states_made_ = false;
+      return made;
     }
-    states_[i] = std::move(*state);
-    targets_[i].state = states_[i].get();
   }
-  states_made_ = true;
   return {};
+}
+
+base::Status RunState::make_state(std::int32_t node) {
+  const auto i = static_cast<std::size_t>(node);
+  const PlanNode& plan_node = plan_->nodes()[i];
+  if (!states_made_ || plan_node.op == nullptr || states_[i] != nullptr) {
+    return {};
+  }
+  auto state = plan_node.op->make_state();
+  if (!state.has_value()) {
+    return base::fail(state.error().with_context(fmt::format("node '{}'", plan_node.id)));
+  }
+  states_[i] = std::move(*state);
+  targets_[i].state = states_[i].get();
+  return {};
+}
+
+bool RunState::is_enabled(std::int32_t node) const {
+  if (!scheduler.is_enabled(node)) {
+    return false;
+  }
+  // "outer.inner.node" lies in the tubes that "outer.input" and "outer.inner.input" open.
+  const std::string& id = node_id(node);
+  for (auto dot = id.find('.'); dot != std::string::npos; dot = id.find('.', dot + 1)) {
+    const std::int32_t opening = plan_->find_node(id.substr(0, dot) + ".input");
+    if (opening != kNone && !scheduler.is_enabled(opening)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 Epoch RunState::epoch_of(const Task& task) const {

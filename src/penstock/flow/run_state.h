@@ -40,8 +40,11 @@ class RunState final : public TaskAccess {
  public:
   RunState(std::shared_ptr<const Plan> plan, const RunnerOptions& options);
 
-  /// Makes the states of stateful operators, once.
+  /// Makes the states of the enabled stateful operators, once.
   base::Status make_states();
+  /// The same for a node that was disabled then.
+  base::Status make_state(std::int32_t node);
+  bool is_enabled(std::int32_t node) const override;
 
   const Plan& plan() const override { return *plan_; }
   std::span<const core::Value* const> inputs(

@@ -23,6 +23,18 @@ std::string new_run_id() {
   return fmt::format("{:014x}-{:08x}", base::unix_us(), random());
 }
 
+/// Marks a runner as running for a scope.
+class Running {
+ public:
+  explicit Running(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Running() { flag_ = false; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  bool& flag_;
+};
+
 }  // namespace
 
 Runner::Impl::Impl(std::shared_ptr<const Plan> plan_in, std::unique_ptr<Executor> executor,
@@ -275,6 +287,7 @@ void Runner::Impl::drop_open_epochs() {
 }
 
 base::Result<EpochResult> Runner::Impl::process(const core::Value& inputs) {
+  const Running running(running_);
   PENSTOCK_RETURN_IF_ERROR(init());
   PENSTOCK_ASSIGN_OR_RETURN(const auto values, input_values(inputs));
   const core::HostBridge* const bridge = core::host_bridge();
@@ -291,6 +304,7 @@ base::Result<EpochResult> Runner::Impl::process(const core::Value& inputs) {
 
 base::Status Runner::Impl::run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
                                const std::function<base::Status(EpochResult)>& sink) {
+  const Running running(running_);
   PENSTOCK_RETURN_IF_ERROR(init());
   PENSTOCK_ASSIGN_OR_RETURN(const auto values, input_values(inputs));
   const core::HostBridge* const bridge = core::host_bridge();
@@ -372,6 +386,12 @@ base::Result<EpochResult> Runner::process(const core::Value& inputs) {
 base::Status Runner::run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
                          const std::function<base::Status(EpochResult)>& sink) {
   return impl_->run(num_epochs, inputs, sink);
+}
+base::Status Runner::enable_node(std::string_view id) {
+  return impl_->set_enabled(id, true);
+}
+base::Status Runner::disable_node(std::string_view id) {
+  return impl_->set_enabled(id, false);
 }
 const Plan& Runner::plan() const {
   return *impl_->plan;

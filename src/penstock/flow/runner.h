@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "penstock/core/operator.h"
@@ -61,6 +62,17 @@ class Runner {
   /// are delivered in epoch order. `sink` may return an error to stop.
   base::Status run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
                    const std::function<base::Status(EpochResult)>& sink);
+
+  /// Enables or disables a node from the next epoch on: one that lies in the tube or, as
+  /// "outer.inner", in a nested one; of a nested tube, all in it. Its state is kept, and epoch
+  /// numbers go on. Between init() and deinit() its Lifecycle is started or stopped at once, where
+  /// the node lives. Nothing to do is no error.
+  /// PS0430 while an epoch is open, PS0431 for an id that is no node's. PS0411: it could not be
+  /// started, and stays disabled; PS0412: it could not be stopped, and is disabled all the same.
+  base::Status enable_node(std::string_view id);
+  base::Status disable_node(std::string_view id);
+  /// What enable_node() says while the runner runs.
+  static base::Error switch_while_running(std::string_view id);
 
   const Plan& plan() const;
   const RunMetrics& metrics() const;

@@ -109,7 +109,8 @@ base::Status Runner::Impl::run_straight() {
             stopped = true;
             break;
           }
-          if (root->values[step.signal].is_absent()) [[unlikely]] {
+          const core::Value& value = root->values[step.signal];
+          if (value.is_absent() || (is_on_heap(value) && may_be_large(value))) [[unlikely]] {
             stopped = true;
             break;
           }
@@ -166,7 +167,11 @@ bool Runner::Impl::run_fast(Task& next) {
     try {
       const auto step = caller.call(next.node, fast);
       if (step.has_value() && *step == core::Step::kDone) [[likely]] {
-        scheduler.complete_fast(root, next.node, fast);
+        if (scheduler.releases() || is_on_heap(root->values[fast.signal])) [[unlikely]] {
+          scheduler.complete(next);
+        } else {
+          scheduler.complete_fast(root, next.node, fast);
+        }
         next.activation = nullptr;
         continue;
       }

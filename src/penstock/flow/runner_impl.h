@@ -3,6 +3,7 @@
 //   runner.cc       init, process, run, deinit: which epochs are open, results in order
 //   runner_loop.cc  the loop: ready nodes to the executor, completions to the scheduler
 //   runner_fast.cc  the loop's short cut for tiny native nodes
+//   runner_switch.cc  nodes enabled and disabled between epochs
 #pragma once
 
 #include <map>
@@ -33,6 +34,7 @@ class Runner::Impl {
   base::Result<EpochResult> process(const core::Value& inputs);
   base::Status run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
                    const std::function<base::Status(EpochResult)>& sink);
+  base::Status set_enabled(std::string_view id, bool enabled);
   RunSummary summary() const;
   /// Brings the counts that are not kept call by call up to date.
   void count_instances();
@@ -51,6 +53,14 @@ class Runner::Impl {
   base::Status start_nodes();
   base::Status stop_nodes();
   core::Value take_result(std::int64_t epoch);
+
+  // runner_switch.cc
+  base::Result<std::int32_t> find_switch(std::string_view id) const;
+  std::vector<std::int32_t> switched_by(std::int32_t node, std::string_view id) const;
+  base::Status start_switched(std::span<const std::int32_t> nodes);
+  base::Status stop_switched(std::span<const std::int32_t> nodes);
+  base::Status start_one(std::int32_t node);
+  base::Status stop_one(std::int32_t node);
 
   // runner_loop.cc
   /// Runs until an epoch has closed, or (`may_begin`) until the next one may begin: then null.
@@ -101,6 +111,7 @@ class Runner::Impl {
   bool host_inputs_ = false;         ///< an input of some epoch was a host object
   std::int64_t fast_window_ns_ = 0;  ///< when the window of tiny calls began
   bool started_ = false;             ///< between init() and deinit()
+  bool running_ = false;             ///< in process() or run()
   std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0;
   std::vector<Task> batch_;
   std::vector<Completion> completions_;

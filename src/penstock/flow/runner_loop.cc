@@ -85,6 +85,9 @@ base::Status Runner::Impl::run_inline(const Task& task) {
                      counts.duration.count() < kCallsPerSample;
   const std::int64_t start_ns = timed ? base::fast_ns() : 0;
   auto step = call_node(state_, state_.target(task.node), task, scratch_);
+  if (!scratch_.converted.empty()) {
+    scratch_.converted.clear();  // they may be large
+  }
   if (!timed && !target_is_asset(task) && step.has_value() && *step == core::Step::kDone)
       [[likely]] {
     const auto outputs = state_.scheduler.outputs(task);

@@ -43,8 +43,11 @@ void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) 
   const HotNode& hot = hot_[static_cast<std::size_t>(node)];
   std::uint32_t* remaining = activation->remaining;
   remaining[node - hot.first_node] = kResolved;
+  bool any_on_heap = false;
   for (std::int32_t s = hot.first_signal; s < hot.first_signal + hot.num_signals; ++s) {
-    const bool present = !activation->values[s - hot.signal_base].is_absent();
+    const core::Value& value = activation->values[s - hot.signal_base];
+    const bool present = !value.is_absent();
+    any_on_heap |= is_on_heap(value);
     const auto first = static_cast<std::size_t>(consumer_begin_[static_cast<std::size_t>(s)]);
     const auto last = static_cast<std::size_t>(consumer_begin_[static_cast<std::size_t>(s) + 1]);
     for (std::size_t i = first; i < last; ++i) {
@@ -60,6 +63,12 @@ void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) 
   }
   if (hot.has_remote || hot.is_collected || hot.turn != kNone || hot.child != kNone) [[unlikely]] {
     finish_slow(activation, node, skipped);
+  }
+  if (any_on_heap) {
+    count_uses(activation, node);
+  }
+  if (releases_) {
+    release_inputs(activation, node);
   }
   if (--activation->open == 0) {
     close(activation);
@@ -217,7 +226,7 @@ void Scheduler::complete_map(const Task& task, std::vector<core::Value> elements
       const Region& from_region = plan_.regions()[static_cast<std::size_t>(above->region)];
       const bool is_element = edge.signal == from_region.first_signal && from_region.map != kNone;
       // A map's element is there since its activation is; other signals once their node is done.
-      if (!is_element && above->remaining[producer - from.first_node] != kResolved &&
+      if (!is_element && (above->remaining[producer - from.first_node] & kResolved) == 0 &&
           producer != task.node) {
         continue;
       }
@@ -270,10 +279,7 @@ void Scheduler::start(Activation* activation, std::span<const std::uint32_t> rem
 void Scheduler::complete_exhausted(const Task& task) {
   const auto node = static_cast<std::size_t>(task.node);
   exhausted_[node] = true;
-  const HotNode& hot = hot_[node];
-  const std::int32_t region = plan_.nodes()[node].region;
-  templates_[static_cast<std::size_t>(region)]
-            [static_cast<std::size_t>(task.node - hot.first_node)] |= kMissing;
+  update_template(task.node);
   update_finished();
   complete_absent(task);
 }

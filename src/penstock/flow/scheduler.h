@@ -48,6 +48,13 @@ struct StraightStep {
 };
 static_assert(sizeof(StraightStep) == 24);
 
+/// False for an absent value and for one that lies in the Value itself.
+inline bool is_on_heap(const core::Value& value) {
+  return value.kind() >= core::Kind::kText;
+}
+/// True when letting go of `value` early may be worth it.
+bool may_be_large(const core::Value& value);
+
 class Scheduler {
  public:
   /// `shuffle`: take ready nodes in a random order from this seed; else first in, first out.
@@ -62,6 +69,9 @@ class Scheduler {
   /// True when no target of the run can ever run again.
   bool is_finished() const { return finished_; }
   std::int64_t next_epoch() const { return next_epoch_; }
+  /// Turns a node on or off from the next epoch on. No epoch may be open. O(nodes).
+  void set_enabled(std::int32_t node, bool enabled);
+  bool is_enabled(std::int32_t node) const { return enabled_[static_cast<std::size_t>(node)]; }
   std::size_t num_open_epochs() const { return roots_.size(); }
 
   /// Takes a ready node. False when nothing is ready now.
@@ -101,7 +111,10 @@ class Scheduler {
   }
   /// Indices among the root's values, by FastNode::first_edge.
   const std::int32_t* fast_edges() const { return fast_edges_.data(); }
-  /// complete() of an eligible node.
+  /// True once a value was seen that may be large: from then on each is let go of when the last
+  /// node that uses it is done, and complete_fast() and straight() do not hold.
+  bool releases() const { return releases_; }
+  /// complete() of an eligible node that gave no heap object.
   void complete_fast(Activation* root, std::int32_t node, const FastNode& fast) {
     std::uint32_t* remaining = root->remaining;
     remaining[node] = kResolved;  // the root region's nodes come first: global is local
@@ -132,7 +145,7 @@ class Scheduler {
   /// The epoch to call straight() on: the only open one, nothing of it taken yet, all steps tiny.
   /// Null when there is none.
   Activation* straight_root() const {
-    return roots_.size() == 1 && head_ == untouched_head_ &&
+    return roots_.size() == 1 && head_ == untouched_head_ && !releases_ &&
                    num_tiny_straight_ == straight_.steps.size() && num_tiny_straight_ != 0
                ? roots_.front().first
                : nullptr;
@@ -216,6 +229,11 @@ class Scheduler {
     std::vector<std::uint32_t> remaining;
     std::vector<std::int32_t> ready;
   };
+  /// A signal of the node's own region that the node reads.
+  struct Use {
+    std::int32_t slot;   ///< in Activation::remaining: how many have not read it yet
+    std::int32_t value;  ///< in Activation::values
+  };
   struct RemoteEdge {
     std::int32_t local_node, signal, up;
     bool required;
@@ -258,6 +276,10 @@ class Scheduler {
   void release_turns(Activation* activation, std::int32_t child_region);
   Activation* find_root(std::int64_t epoch) const;
   void update_finished();
+  void update_template(std::int32_t node);
+  void build_uses();
+  void count_uses(Activation* activation, std::int32_t node);
+  void release_inputs(Activation* activation, std::int32_t node);
 
   const Plan& plan_;
   // Constant after construction.
@@ -273,14 +295,22 @@ class Scheduler {
   std::vector<std::vector<std::int32_t>>
       collected_below_;  ///< per region: entries whose path has it
   std::vector<std::vector<std::int32_t>> collected_signals_;  ///< per signal: its entries
-  // Changes when a source ends.
+  std::vector<std::int32_t> use_slots_;  ///< per signal; kNone: kept until its epoch closes
+  std::vector<std::uint32_t> num_uses_;  ///< per signal
+  std::vector<std::int32_t> use_begin_;  ///< per node, into uses_
+  std::vector<Use> uses_;
+  std::vector<std::int32_t> extra_slots_;  ///< per region
+  // Changes when a source ends, or a node is turned on or off.
   std::vector<std::vector<std::uint32_t>> templates_;  ///< per region: countdowns at the start
   std::vector<std::vector<std::int32_t>>
       settled_;  ///< per region: local nodes that wait for nothing
   std::vector<std::int64_t> num_activations_;
   std::vector<bool> exhausted_;
+  std::vector<bool> enabled_;  ///< by node
+  std::vector<bool> counts_;   ///< by node: has been enabled, so the end of a run asks for it
   bool finished_ = false;
   // The run.
+  bool releases_ = false;
   std::optional<std::mt19937_64> random_;
   std::vector<Stateful> stateful_;
   std::optional<ActivationPool> pool_;

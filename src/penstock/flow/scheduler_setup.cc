@@ -1,5 +1,6 @@
 // Scheduler: what is computed once per plan, and the read-only questions.
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "penstock/flow/scheduler.h"
@@ -17,22 +18,29 @@ Scheduler::Scheduler(const Plan& plan, std::optional<std::uint64_t> shuffle)
       settled_(plan.regions().size()),
       num_activations_(plan.regions().size(), 0),
       exhausted_(plan.nodes().size(), false),
+      enabled_(plan.nodes().size()),
+      counts_(plan.nodes().size()),
       ring_(1024),
       mask_(ring_.size() - 1),
       skipped_(plan.nodes().size(), 0) {
   if (shuffle.has_value()) {
     random_.emplace(*shuffle);
   }
+  for (std::size_t i = 0; i < plan.nodes().size(); ++i) {
+    enabled_[i] = counts_[i] = plan.nodes()[i].enabled;
+  }
   build_stateful();
   build_collected();
   build_hot_nodes();
   build_fast();
+  build_uses();
   build_templates();
   build_straight();
   std::vector<ExpansionSizes> sizes;
   for (std::size_t r = 0; r < plan.regions().size(); ++r) {
     sizes.push_back({.turns = static_cast<std::int32_t>(stateful_below_[r].size()),
-                     .pending = static_cast<std::int32_t>(collected_below_[r].size())});
+                     .pending = static_cast<std::int32_t>(collected_below_[r].size()),
+                     .extra = extra_slots_[r]});
   }
   pool_.emplace(plan, std::move(sizes));
   update_finished();
@@ -167,7 +175,14 @@ void Scheduler::build_templates() {
   for (std::size_t r = 0; r < plan_.regions().size(); ++r) {
     const Region& region = plan_.regions()[r];
     auto& counts = templates_[r];
-    counts.assign(static_cast<std::size_t>(region.num_nodes), 0);
+    counts.assign(static_cast<std::size_t>(region.num_nodes + extra_slots_[r]), 0);
+    if (region.map != kNone) {
+      if (const auto slot = use_slots_[static_cast<std::size_t>(region.first_signal)];
+          slot != kNone) {
+        counts[static_cast<std::size_t>(slot)] =
+            num_uses_[static_cast<std::size_t>(region.first_signal)];
+      }
+    }
     for (std::int32_t local = 0; local < region.num_nodes; ++local) {
       const std::int32_t index = region.first_node + local;
       const PlanNode& node = plan_.nodes()[static_cast<std::size_t>(index)];
@@ -191,7 +206,7 @@ void Scheduler::build_templates() {
           remote_edges_[r].push_back({local, edge.signal, edge.up, edge.required});
         }
       }
-      counts[static_cast<std::size_t>(local)] = count | (node.enabled ? 0U : kMissing);
+      counts[static_cast<std::size_t>(local)] = count | (is_enabled(index) ? 0U : kMissing);
       if (count == 0) {
         settled_[r].push_back(local);
       }
@@ -199,11 +214,36 @@ void Scheduler::build_templates() {
   }
 }
 
+void Scheduler::update_template(std::int32_t node) {
+  const auto index = static_cast<std::size_t>(node);
+  const std::int32_t region = plan_.nodes()[index].region;
+  std::uint32_t& count = templates_[static_cast<std::size_t>(region)]
+                                   [static_cast<std::size_t>(node - hot_[index].first_node)];
+  const bool runs = enabled_[index] && !exhausted_[index];
+  count = (count & ~kMissing) | (runs ? 0U : kMissing);
+}
+
+void Scheduler::set_enabled(std::int32_t node, bool enabled) {
+  PENSTOCK_CHECK(roots_.empty());
+  const auto index = static_cast<std::size_t>(node);
+  enabled_[index] = enabled;
+  counts_[index] = counts_[index] || enabled;
+  update_template(node);
+  build_straight();
+  if (finished_) {  // what is turned on may be a target that lives, or feed one
+    update_finished();
+  }
+}
+
 // Runs one epoch in thought, every signal present.
 void Scheduler::build_straight() {
-  const auto is_disabled = [](const PlanNode& node) { return !node.enabled; };
+  straight_ = {};
+  num_tiny_straight_ = 0;
+  for (FastNode& fast : fast_) {
+    fast.is_straight = false;
+  }
   if (random_.has_value() || !stateful_.empty() ||
-      std::ranges::any_of(plan_.nodes(), is_disabled)) {
+      !std::ranges::all_of(enabled_, std::identity{})) {
     return;
   }
   std::vector<std::uint32_t> remaining = templates_[0];
@@ -213,6 +253,7 @@ void Scheduler::build_straight() {
     const std::int32_t node = ready[next];
     FastNode& fast = fast_[static_cast<std::size_t>(node)];
     fast.is_straight = true;
+    num_tiny_straight_ += static_cast<std::size_t>(fast.is_tiny);
     straight_.steps.push_back({.op = fast.op,
                                .node = node,
                                .signal = fast.signal,
@@ -255,7 +296,7 @@ void Scheduler::update_finished() {
       if (dead[i]) {
         continue;
       }
-      bool is_dead = !node.enabled || exhausted_[i];
+      bool is_dead = !enabled_[i] || exhausted_[i];
       bool any_dead = false, any_alive = false;
       for (const InEdge& edge : plan_.in_edges(node)) {
         if (edge.signal == kNone) {
@@ -273,17 +314,16 @@ void Scheduler::update_finished() {
       }
     }
   }
-  if (plan_.return_node() != kNone &&
-      plan_.nodes()[static_cast<std::size_t>(plan_.return_node())].enabled) {
+  if (plan_.return_node() != kNone && counts_[static_cast<std::size_t>(plan_.return_node())]) {
     finished_ = dead[static_cast<std::size_t>(plan_.return_node())];
     return;
   }
   std::vector<bool> consumed(count, false);
-  for (const PlanNode& node : plan_.nodes()) {
-    if (!node.enabled) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!counts_[i]) {
       continue;
     }
-    for (const InEdge& edge : plan_.in_edges(node)) {
+    for (const InEdge& edge : plan_.in_edges(plan_.nodes()[i])) {
       if (edge.signal != kNone) {
         consumed[static_cast<std::size_t>(plan_.producer(edge.signal))] = true;
       }
@@ -292,8 +332,7 @@ void Scheduler::update_finished() {
   bool any = false, all_dead = true;
   for (std::size_t i = 1; i < count; ++i) {
     const NodeKind kind = plan_.nodes()[i].kind;
-    if (plan_.nodes()[i].enabled && !consumed[i] && kind != NodeKind::kAsset &&
-        kind != NodeKind::kAssetEnd) {
+    if (counts_[i] && !consumed[i] && kind != NodeKind::kAsset && kind != NodeKind::kAssetEnd) {
       any = true;
       all_dead &= dead[i];
     }
