@@ -107,6 +107,35 @@ def test_the_end_of_all_sources():
     assert list(SynchronousRunner(tube(nodes)).iter()) == [0, 1]
 
 
+def test_nodes_are_enabled_and_disabled_between_epochs():
+    nodes = returning([{"c": "c.count"}, {"n": "n.index"}], c={"type": "noob_nodes.Counter"}, n=COUNT)
+    loaded = tube(nodes)
+    with SynchronousRunner(loaded) as runner:
+        seen = []
+        runner.add_callback(seen.append)
+        assert runner.process() == {"c": 1, "n": 0}
+        runner.disable_node("c")
+        assert runner.process() == {"n": 1}
+        assert "c" not in loaded.enabled_nodes and not loaded.nodes["c"].enabled
+        assert seen[-1]["epoch"] == Epoch(0), "epochs are counted anew"
+        runner.enable_node("c")
+        assert runner.process() == {"c": 1, "n": 2}
+        assert noob_nodes.told == ["open", "close", "open"]
+        with pytest.raises(KeyError):
+            runner.disable_node("nowhere")
+
+
+def test_async_nodes_are_switched_too():
+    async def main():
+        async with AsyncRunner(tube(returning([{"n": "n.index"}, {"c": "c.count"}], c={"type": "noob_nodes.Counter"}, n=COUNT))) as runner:
+            await runner.disable_node("c")
+            without = await runner.process()
+            await runner.enable_node("c")
+            return without, await runner.process()
+
+    assert asyncio.run(main()) == ({"n": 0}, {"n": 1, "c": 1})
+
+
 # ---- events -----------------------------------------------------------------------------------------
 
 

@@ -87,10 +87,12 @@ def verdict(outcome):
 
 def counted(outcome, key):
     """Events as they are to be compared: which nodes of an epoch come first is not promised."""
-    ended = sum(node == "meta" and not path for node, _, _, path, _ in outcome["events"])
+    events = outcome[key]
+    if "raised" in outcome:  # of an epoch that fails, some nodes have run
+        last = max((at for at, event in enumerate(events) if event[0] == "meta" and not event[3]), default=-1)
+        events = events[: last + 1]
     return sorted(
         (root, node, signal, tuple(map(tuple, path)), value)
-        for node, signal, root, path, value in outcome[key]
+        for node, signal, root, path, value in events
         if not (node == "meta" and path)  # the ends of sub-epochs: noob tells of some
-        and not ("raised" in outcome and root >= ended)  # of an epoch that fails, some nodes have run
     )

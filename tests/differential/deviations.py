@@ -154,7 +154,7 @@ def returns_input(facts):
 
 def optional_beside_required(case, noob, ours):
     """A node of which both something required and something optional is missing is called all the same."""
-    missing = noob.get("raised", [""])[0] == "TypeError" and "raised" not in ours
+    missing = noob.get("raised", [""])[0] == "TypeError" != ours.get("raised", [""])[0]
     for facts in Facts(merged(case)).all:
         for id_, edges in facts.edges.items():
             kinds = {facts.is_optional(id_, slot) for slot, *_ in edges}
@@ -181,8 +181,28 @@ def injected_inside(case, noob, ours):
     return any(facts.name(id_) in ("where", "received") for facts in inner for id_ in facts.nodes)
 
 
-def optional_behind_disabled(facts):
-    return facts.has_optional_behind([id_ for id_, spec in facts.nodes.items() if spec.get("enabled", True) is not True])
+def optional_behind_disabled(case, noob, ours):
+    switched = [node for pairs in case.get("switches", {}).values() for node, _ in pairs]
+    return any(
+        facts.has_optional_behind([id_ for id_, spec in facts.nodes.items() if spec.get("enabled", True) is not True or id_ in switched])
+        for facts in Facts(merged(case)).all
+    )
+
+
+def counts_on(case, noob, ours):
+    """Epochs are counted anew after a switch: nodes that are given theirs see it, and gathers sort by it."""
+    names = {facts.name(id_) for facts in Facts(merged(case)).all for id_ in facts.nodes}
+    return "switches" in case and bool(names & {"where", "received", "gather"})
+
+
+def ends_and_switches(case, noob, ours):
+    return "switches" in case and any(limited(facts) for facts in Facts(merged(case)).all)
+
+
+def empty_epoch(case, noob, ours):
+    """An epoch in which nothing can run ends without saying so."""
+    ends = [sum(event[0] == "meta" and not event[3] for event in outcome.get("events", ())) for outcome in (noob, ours)]
+    return ends[0] < ends[1]
 
 
 def runs_disabled(case, noob, ours):
@@ -281,7 +301,7 @@ def scheduler_fails(case, noob, ours):
     what = noob.get("raised", [""])[0]
     facts = Facts(merged(case))
     mixed = any(len({facts.signal_region(n, s) for _, n, s in edges}) > 1 for edges in facts.edges.values())
-    return what in ("AlreadyDoneError", "NotAddedError") or (what == "TypeError" and "raised" not in ours and mixed)
+    return what in ("AlreadyDoneError", "NotAddedError") or (what == "TypeError" != ours.get("raised", [""])[0] and mixed)
 
 
 def runs_inside(case, noob, ours):
@@ -292,7 +312,7 @@ def runs_inside(case, noob, ours):
             if len(path) > len(facts.signal_region(node, signal)):
                 return True
     given = [(root, node, signal, str(path)) for node, signal, root, path, value in noob.get("events", ()) if value != "<NoEvent>"]
-    return len(set(given)) < len(given)
+    return len(set(given)) < len(given) and "switches" not in case
 
 
 def droppers(facts):
@@ -413,8 +433,11 @@ DEVIATIONS = {
     "optional-beside-required": optional_beside_required,
     "event-position": anywhere(numbered_event),
     "nested-injection": injected_inside,
-    "disabled-optional": anywhere(optional_behind_disabled),
+    "disabled-optional": optional_behind_disabled,
     "disabled-runs": runs_disabled,
+    "switch-epochs": counts_on,
+    "switch-end": ends_and_switches,
+    "empty-epoch": empty_epoch,
     "nested-end": inner_ends,
     "end-optional": optional_behind_end,
     "end-pair": anywhere(pair_ends),

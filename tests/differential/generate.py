@@ -85,7 +85,21 @@ def generate(seed):
         extend(rng, case)
     if rng.random() < 0.2:
         break_one_thing(rng, case)
+    elif case["mode"] == "process" and rng.random() < 0.15:
+        switch(rng, case)
     return case
+
+
+def switch(rng, case):
+    """A node is disabled between two epochs, and most often enabled again."""
+    nodes = [id_ for id_, spec in case["tube"]["nodes"].items() if spec.get("type") not in (None, "tube", "gather")]
+    if not nodes or case["files"]:
+        return
+    node = rng.choice(nodes)
+    case["epochs"] = 5
+    case["switches"] = {str(rng.randint(0, 2)): [[node, False]]}
+    if rng.random() < 0.7:
+        case["switches"].setdefault(str(rng.randint(3, 4)), []).append([node, True])
 
 
 def graph(rng, seed):

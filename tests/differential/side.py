@@ -68,7 +68,9 @@ def run_sync(case, tube, runner_class):
     runner.add_callback(lambda event: out["events"].append(record(event)))
     try:
         if case["mode"] == "process":
-            for _ in range(case["epochs"]):
+            for epoch in range(case["epochs"]):
+                for node, enabled in case.get("switches", {}).get(str(epoch), ()):
+                    (runner.enable_node if enabled else runner.disable_node)(node)
                 out["results"].append(show(runner.process(**case["process"])))
             out["stored"] = [record(event) for event in runner.store.flat_events]
             runner.deinit()

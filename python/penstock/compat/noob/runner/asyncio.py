@@ -79,6 +79,21 @@ class AsyncRunner(TubeRunner):
             pass
         return results or None
 
+    async def enable_node(self, node_id: str) -> None:
+        """As :meth:`SynchronousRunner.enable_node`, to be awaited."""
+        await self._switch(node_id, True)
+
+    async def disable_node(self, node_id: str) -> None:
+        """As :meth:`SynchronousRunner.disable_node`, to be awaited."""
+        await self._switch(node_id, False)
+
+    async def _switch(self, node_id: str, enabled: bool) -> None:
+        if node_id not in self.tube.nodes:
+            raise KeyError(node_id)
+        with self._context() as context:
+            await _awaited(self._native._call(context.run, self._native._runner.set_enabled, node_id, enabled))
+        self._switched(node_id, enabled)
+
 
 async def _awaited(awaitable: Awaitable) -> Any:
     """Its result; what a node or a callback raised comes out as it is."""

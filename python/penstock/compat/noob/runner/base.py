@@ -65,6 +65,14 @@ class TubeRunner:
             self._translator = self._translate_to(self._call_callbacks)
             self._native._runner.add_sink(self._translator.take)
 
+    def _switched(self, node_id: str, enabled: bool) -> None:
+        """As noob's scheduler, the tube begins to count epochs anew."""
+        self.tube._views[node_id].enabled = enabled
+        own = self.tube.nodes[node_id]
+        own.enabled = enabled
+        self.tube._epochs = 0
+        self.tube._ended.clear()
+
     def get_context(self) -> dict:
         """What an ``init`` with a parameter annotated RunnerContext gets."""
         return {"runner": self, "input_collection": self.tube.input_collection}

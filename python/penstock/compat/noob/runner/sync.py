@@ -85,6 +85,21 @@ class SynchronousRunner(TubeRunner):
             pass
         return results or None
 
+    def enable_node(self, node_id: str) -> None:
+        """Let a node run from the next epoch on; its ``init`` is called. Epochs are counted anew."""
+        self._switch(node_id, True)
+
+    def disable_node(self, node_id: str) -> None:
+        """From the next epoch on a node does not run, nor what needs it; its ``deinit`` is called."""
+        self._switch(node_id, False)
+
+    def _switch(self, node_id: str, enabled: bool) -> None:
+        if node_id not in self.tube.nodes:
+            raise KeyError(node_id)
+        with self._context():
+            call(self._native.enable_node if enabled else self._native.disable_node, node_id)
+        self._switched(node_id, enabled)
+
     def collect_return(self, epoch: Any = None) -> Any:
         """None: the result of an epoch has been given to the caller of `process`."""
         if epoch is not None:
