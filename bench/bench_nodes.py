@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import zlib
 
 
 class Name:
@@ -42,6 +43,23 @@ def numbers(size: int = 10_000):
 
 def empty(x):
     return x
+
+
+def checked(payload, before=0):
+    """The payload with a checksum of it, and of those before, in front."""
+    return zlib.crc32(payload, before).to_bytes(4, "little") + payload[4:]
+
+
+class Checked:
+    """checked() with a memory."""
+
+    def __init__(self):
+        self.before = 0
+
+    def process(self, payload):
+        payload = checked(payload, self.before)
+        self.before = int.from_bytes(payload[:4], "little")
+        return payload
 
 
 def left_work(x):

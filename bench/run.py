@@ -18,7 +18,7 @@ import harness
 
 NAMES = [
     "scheduler", "six_nodes", "map_gather", "whole_format", "load", "start", "five_nodes", "flights", "cpu_pair",
-    "async_nodes", "empty_task", "array_trip", "codec", "digest", "soak",
+    "async_nodes", "empty_task", "process_pipeline", "array_trip", "codec", "digest", "soak",
 ]  # fmt: skip
 
 

@@ -26,7 +26,13 @@ class AsyncRunner:
     """
 
     def __init__(
-        self, tube: Tube, max_workers: int | None = None, *, seed: int = 0, shuffle: int | None = None
+        self,
+        tube: Tube,
+        max_workers: int | None = None,
+        *,
+        seed: int = 0,
+        shuffle: int | None = None,
+        cache: bool = True,
     ) -> None:
         if max_workers is not None and max_workers < 1:
             from penstock._errors import InvalidArgumentError
@@ -35,7 +41,7 @@ class AsyncRunner:
         self.tube = tube
         self._loop = Loop()
         self._runner = _core.Runner(
-            tube._plan, "async", max_workers or 0, 0, seed, shuffle, 64, self._loop
+            tube._plan, "async", max_workers or 0, 0, seed, shuffle, 64, self._loop, cache
         )
         self._process_inputs = {id for id, scope in tube.inputs.items() if scope == "process"}
         # The engine's loop, which waits, has a thread of its own.

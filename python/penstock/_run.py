@@ -42,6 +42,7 @@ def run(
     task_timeout: float = 300,
     report: str | os.PathLike | None = None,
     history: bool = True,
+    cache: bool = True,
 ) -> Run:
     """Run a tube and collect its results.
 
@@ -65,6 +66,10 @@ def run(
         Record the run and its results for ``penstock history`` and ``penstock show``; the environment
         variable ``PENSTOCK_NO_HISTORY`` turns it off. Runner objects record nothing.
 
+    cache : bool
+        Use results that nodes have kept, and keep them (docs/guide/never-twice.md); the environment
+        variable ``PENSTOCK_CACHE=off`` turns it off.
+
     Raises
     ------
     penstock.LoadError
@@ -79,7 +84,7 @@ def run(
     _warn_about_extra(inputs, set(tube.inputs), "the tube's inputs")
     if runner not in RUNNERS:
         _core.check_runner(runner)
-    options: dict[str, Any] = {"seed": seed}
+    options: dict[str, Any] = {"seed": seed, "cache": cache}
     if runner != "sync":
         options["max_workers"] = max_workers
     if runner == "processes":
@@ -91,6 +96,8 @@ def run(
         active._runner.add_history(inputs)
     if report is not None:
         active._runner.add_report(os.fspath(report), inputs)
+    if n == 1:
+        active._runner.skip_known(process_inputs)
     with active:
         results = active._run(n, process_inputs)
         metrics = active.metrics

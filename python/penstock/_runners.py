@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,15 +27,18 @@ class Runner:
         task_timeout: float = 300,
         seed: int = 0,
         shuffle: int | None = None,
+        cache: bool = True,
     ) -> None:
         if max_workers is not None and max_workers < 1:
             from penstock._errors import InvalidArgumentError
 
             raise InvalidArgumentError(f"max_workers must be >= 1 or None, seen {max_workers}")
+        if (worker := sys.modules.get("penstock._worker")) is not None:
+            worker.refuse_run()
         self.tube = tube
         in_flight = 1 if self._name == "sync" else 64
         self._runner = _core.Runner(
-            tube._plan, self._name, max_workers or 0, task_timeout, seed, shuffle, in_flight
+            tube._plan, self._name, max_workers or 0, task_timeout, seed, shuffle, in_flight, None, cache
         )
         self._process_inputs = {id for id, scope in tube.inputs.items() if scope == "process"}
         self._running = False
@@ -132,8 +136,10 @@ class SynchronousRunner(Runner):
 
     _name = "sync"
 
-    def __init__(self, tube: Tube, *, seed: int = 0, shuffle: int | None = None) -> None:
-        super().__init__(tube, seed=seed, shuffle=shuffle)
+    def __init__(
+        self, tube: Tube, *, seed: int = 0, shuffle: int | None = None, cache: bool = True
+    ) -> None:
+        super().__init__(tube, seed=seed, shuffle=shuffle, cache=cache)
 
 
 class ThreadedRunner(Runner):
@@ -142,9 +148,15 @@ class ThreadedRunner(Runner):
     _name = "threads"
 
     def __init__(
-        self, tube: Tube, max_workers: int | None = None, *, seed: int = 0, shuffle: int | None = None
+        self,
+        tube: Tube,
+        max_workers: int | None = None,
+        *,
+        seed: int = 0,
+        shuffle: int | None = None,
+        cache: bool = True,
     ) -> None:
-        super().__init__(tube, max_workers=max_workers, seed=seed, shuffle=shuffle)
+        super().__init__(tube, max_workers=max_workers, seed=seed, shuffle=shuffle, cache=cache)
 
 
 class MultiProcessRunner(Runner):
@@ -152,7 +164,8 @@ class MultiProcessRunner(Runner):
 
     Values cross in the canonical codec, large buffers through shared memory. A stateful node lives in
     one worker. A worker that is killed is replaced and its tasks run again; a task that takes longer
-    than ``task_timeout`` seconds is an error.
+    than ``task_timeout`` seconds is an error. Functions and classes of the program itself (a script, a
+    notebook, a prompt) are sent by value, so a script needs no ``__main__`` guard.
     """
 
     _name = "processes"
@@ -165,9 +178,15 @@ class MultiProcessRunner(Runner):
         *,
         seed: int = 0,
         shuffle: int | None = None,
+        cache: bool = True,
     ) -> None:
         super().__init__(
-            tube, max_workers=max_workers, task_timeout=task_timeout, seed=seed, shuffle=shuffle
+            tube,
+            max_workers=max_workers,
+            task_timeout=task_timeout,
+            seed=seed,
+            shuffle=shuffle,
+            cache=cache,
         )
 
 

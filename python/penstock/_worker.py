@@ -17,17 +17,16 @@ def command() -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def describe_host() -> dict:
-    """What a worker needs to import the same modules as this process."""
-    main = sys.modules.get("__main__")
-    path = getattr(main, "__file__", None)
+def describe_host(names: list[str]) -> dict:
+    """What a worker needs to find the same modules, and these objects of ``__main__``, as this process."""
     from penstock._output import is_command
 
-    is_package_run = getattr(main, "__spec__", None) is not None
+    objects, script = _describe_main(names) if names else (None, None)
     return {
         "noob": _reads_noob_tubes(),
         "path": [entry if entry else os.getcwd() for entry in sys.path],
-        "main": os.path.abspath(path) if path and not is_package_run else None,
+        "objects": objects,
+        "script": script,
         "command": is_command(),
     }
 
@@ -37,12 +36,49 @@ def _reads_noob_tubes() -> bool:
     return nodes is not None and nodes.watch.get() is not None
 
 
-def prepare(host: dict, needs_main: bool) -> None:
-    """Make imports in this process find what they find in the run's process.
+def _describe_main(names: list[str]) -> tuple[bytes | None, str | None]:
+    """The objects as bytes or, when one cannot be sent, the script that makes them."""
+    from penstock import _main_objects
 
-    With ``needs_main`` the run's script is executed under the name ``__mp_main__`` (as
-    multiprocessing does), so that its functions can be found as ``__main__.name``.
+    try:
+        return _main_objects.dump(names), None
+    except Exception as error:  # whatever pickle raises, or the objects' own code
+        main = sys.modules["__main__"]
+        path = getattr(main, "__file__", None)
+        if path and os.path.exists(path) and getattr(main, "__spec__", None) is None:
+            return None, os.path.abspath(path)
+        from penstock._errors import InvalidArgumentError
+
+        raise InvalidArgumentError(
+            f"{', '.join(names)} of the program cannot be sent to a worker process: {error}",
+            id="PS0432",
+            help="put what the nodes need into a module, and name them as MODULE.NAME",
+        ) from error
+
+
+# True while a worker runs the program's script to get at its functions.
+_preparing = False
+
+
+def refuse_run() -> None:
+    """Called before a runner is made: an error where that would start workers of workers."""
+    if _preparing:
+        from penstock._errors import FailedPreconditionError
+
+        raise FailedPreconditionError(
+            "the script starts a run again when a worker process imports it",
+            id="PS0433",
+            help="put what starts the run behind: if __name__ == '__main__':",
+        )
+
+
+def prepare(host: dict) -> None:
+    """Make names in this process mean what they mean in the run's process.
+
+    Where the program's objects could not be sent its script is executed under the name
+    ``__mp_main__`` (as multiprocessing does).
     """
+    global _preparing
     from penstock._output import keep_lines
 
     sys.path[:] = host["path"]
@@ -52,13 +88,23 @@ def prepare(host: dict, needs_main: bool) -> None:
         watch_for_ever()
     keep_lines(results_go_to_stdout=host["command"])
     _share_arrays()
-    if needs_main and host["main"] is not None:
-        import runpy
+    if host["objects"] is not None:
+        from penstock import _main_objects
+
+        _main_objects.load(host["objects"])
+    elif host["script"] is not None:
         import types
 
         module = types.ModuleType("__mp_main__")
-        module.__dict__.update(runpy.run_path(host["main"], run_name="__mp_main__"))
+        module.__file__ = host["script"]
         sys.modules["__main__"] = sys.modules["__mp_main__"] = module
+        with open(host["script"], "rb") as script:
+            code = compile(script.read(), host["script"], "exec")
+        _preparing = True
+        try:
+            exec(code, module.__dict__)
+        finally:
+            _preparing = False
 
 
 def _share_arrays() -> None:

@@ -1,6 +1,7 @@
 """Nodes for test_processes.py: workers import them by name."""
 
 import os
+import sys
 import time
 
 
@@ -27,6 +28,19 @@ class Running:
         self.total = 0
 
     def process(self, x):
+        self.total = 3 * self.total % 1_000_003 + x
+        return self.total
+
+
+class NotThirteen:
+    """A state that depends on every call before; a call that fails leaves it as it was."""
+
+    def __init__(self):
+        self.total = 0
+
+    def process(self, x):
+        if x == 13:
+            raise ValueError("thirteen")
         self.total = 3 * self.total % 1_000_003 + x
         return self.total
 
@@ -73,3 +87,78 @@ def array(x):
 
 def total(x):
     return float(x.sum())
+
+
+def leave(x):
+    if x == 13:
+        sys.exit(3)
+    return x
+
+
+def leave_at_once(x):
+    if x == 13:
+        os._exit(5)
+    return x
+
+
+def fork_and_wait(x):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return x
+
+
+def fork_and_return(x):
+    child = os.fork()
+    if child != 0:
+        os.waitpid(child, 0)
+    return x
+
+
+def fork_and_leave(x):
+    child = os.fork()
+    if child == 0:
+        sys.exit(0)
+    os.waitpid(child, 0)
+    return x
+
+
+def print_much(x):
+    line = "x" * 1023
+    for _ in range(x << 10):
+        print(line)
+    return x
+
+
+def opaque_on_13(x):
+    return object() if x == 13 else x
+
+
+def append(x):
+    x.append("more")
+    return x
+
+
+def write(x):
+    x[0] = 1
+    return x
+
+
+def hang_on_13(x):
+    while x == 13:
+        time.sleep(0.01)
+    return x
+
+
+def modulo(x):
+    return x % 5
+
+
+def note(items, x):
+    items.append(x)
+    return list(items)
+
+
+def burn(x):
+    return sum(range(20_000)) + x

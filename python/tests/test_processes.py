@@ -66,6 +66,55 @@ def test_killed_workers_change_nothing(no_leftovers):
     assert seen == wanted
 
 
+MAPPED = """
+input:
+  x: {type: list, scope: process}
+nodes:
+  each: {type: map, depends: input.x}
+  first: {type: process_nodes.NotThirteen, depends: [x: each.value]}
+  second: {type: process_nodes.Running, depends: [x: first.value]}
+  all: {type: gather, depends: second.value}
+  out: {type: return, depends: all.value}
+"""
+
+
+def test_calls_of_a_stateful_node_are_sent_ahead_and_none_is_made_after_one_that_failed(no_leftovers):
+    given = [list(range(20, 520)), [1, 2, 13, *range(100, 300)], [3, 4], [13], [5], list(range(600, 900))]
+    outcomes = []
+    for runner in (ps.SynchronousRunner, lambda tube: ps.MultiProcessRunner(tube, max_workers=2)):
+        with runner(ps.Tube.load(MAPPED.replace("process_nodes.Running", "process_nodes.same"))) as active:
+            outcomes.append([])
+            for items in given:
+                try:
+                    outcomes[-1].append(active.process(x=items))
+                except ps.NodeError as error:
+                    outcomes[-1].append(error.message)
+            counts = active.metrics["nodes"]["first"]
+            assert (counts["failed"], counts["runs"]) == (2, 500 + 3 + 2 + 1 + 1 + 300)
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][1] == "ValueError: thirteen"
+
+
+def test_killed_workers_change_nothing_in_a_map(no_leftovers):
+    given = [list(range(20 + k, 320 + k)) for k in range(6)]
+    with ps.SynchronousRunner(ps.Tube.load(MAPPED)) as runner:
+        wanted = [runner.process(x=items) for items in given]
+    before = children()
+    tube = ps.Tube.load(MAPPED)
+    runner = ps.MultiProcessRunner(tube, max_workers=2)
+    events = []
+
+    def callback(event):
+        events.append(event)
+        if len(events) % 700 == 350:
+            for pid in children() - before:
+                os.kill(pid, signal.SIGKILL)
+
+    runner.add_callback(callback)
+    with runner:
+        assert [runner.process(x=items) for items in given] == wanted
+
+
 def test_a_node_that_ends_its_worker_is_one_error(no_leftovers):
     with ps.MultiProcessRunner(one("die"), max_workers=1) as runner:
         with pytest.raises(ps.Error, match="signal 9.*node 'node', epoch 0") as caught:

@@ -15,7 +15,9 @@ import tempfile
 import warnings
 from pathlib import Path
 
-LIMIT_S = 1.0  # for one case: noob never ends some of them
+# For one case: noob never ends some of them. It spins, so its time is counted; in an event loop it sleeps.
+CPU_LIMIT_S = 1.0
+LIMIT_S = 20.0
 
 
 class TookTooLong(BaseException):
@@ -116,13 +118,21 @@ def outcome(case, library):
 
 
 def guarded(case, library):
+    signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
     signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
     try:
         return outcome(case, library)
     except TookTooLong:
         return {"verdict": "never ends"}
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+FIRST = {
+    "tube": {"noob_id": "first", "nodes": {"a": {"type": "model.functions.constant"}, "r": {"type": "return", "depends": "a.value"}}},
+    "files": {}, "inputs": {}, "process": {}, "mode": "process", "epochs": 1,
+}  # fmt: skip
 
 
 def main():
@@ -132,7 +142,12 @@ def main():
     else:
         import penstock.compat.noob as library
         import penstock.compat.noob.runner  # noqa: F401
-    signal.signal(signal.SIGALRM, stop)
+    # What a first load imports counts for no case.
+    from differential import extra, late  # noqa: F401
+
+    outcome(FIRST, library)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, stop)
     answers, sys.stdout = sys.stdout, sys.stderr  # what nodes and libraries print is no answer
     with tempfile.TemporaryDirectory() as folder:
         sys.path.insert(0, os.getcwd())

@@ -210,7 +210,7 @@ def place_gather(node):
         deepest(node, [value.region, trigger.region])
         if len(trigger.region) > len(value.region):
             raise LoadError("cross-map", f"{node.id}: trigger lies deeper than value")
-    elif "n" in node.params or (n and not closes):
+    elif not closes and (n or "n" in node.params):  # a wired n overrides the parameter
         node.mode = "count"
     elif value.region:
         node.mode = "close"

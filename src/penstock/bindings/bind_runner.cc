@@ -22,6 +22,7 @@
 #include "penstock/core/identity.h"
 #include "penstock/flow/history.h"
 #include "penstock/flow/metrics.h"
+#include "penstock/flow/result_cache.h"
 #include "penstock/flow/runner.h"
 #include "penstock/flow/spec_link.h"
 #include "penstock/flow/spec_sources.h"
@@ -221,7 +222,8 @@ class PyRunner {
 
  public:
   PyRunner(const PyPlan& plan, const ExecutorChoice& choice, std::uint64_t seed,
-           std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight, nb::object loop)
+           std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight, nb::object loop,
+           bool cache)
       : plan_(plan.plan), keep_lock_(choice.runner == "sync" && plan.plan->needs_host()) {
     flow::RunnerOptions options;
     options.name = choice.runner;
@@ -229,6 +231,9 @@ class PyRunner {
     options.shuffle = shuffle;
     options.max_epochs_in_flight = max_epochs_in_flight;
     options.cancel = &cancel_;
+    if (cache && plan.plan->reuse() != nullptr) {
+      options.cache = value_or_throw(flow::open_user_cache());
+    }
     if (!loop.is_none()) {
       options.loop = std::make_shared<PyLoop>(Ref(loop.release().ptr()));
     }
@@ -240,6 +245,12 @@ class PyRunner {
     runner_.reset();
   }
 
+  /// For a run of one epoch, before init().
+  void skip_known(const nb::dict& inputs) {
+    check_free();
+    const Busy busy(*this);
+    unlocked([&, values = inputs_from(inputs)] { runner_->skip_known(values); });
+  }
   void init() {
     check_free();
     const Busy busy(*this);
@@ -342,6 +353,7 @@ class PyRunner {
       entry["skipped"] = node.skipped;
       entry["failed"] = node.failed;
       entry["retries"] = node.retries;
+      entry["reused"] = node.reused;
       entry["total_ms"] = node.total_ns() * 1e-6;
       entry["p50_ms"] = static_cast<double>(node.duration.quantile_ns(0.5)) * 1e-6;
       entry["p95_ms"] = static_cast<double>(node.duration.quantile_ns(0.95)) * 1e-6;
@@ -473,13 +485,14 @@ void bind_runner(nb::module_& m) {
           "__init__",
           [](PyRunner* self, const PyPlan& plan, const std::string& runner, std::int32_t workers,
              double task_timeout_s, std::uint64_t seed, std::optional<std::uint64_t> shuffle,
-             std::int32_t max_epochs_in_flight, nb::object loop) {
+             std::int32_t max_epochs_in_flight, nb::object loop, bool cache) {
             new (self) PyRunner(plan, {runner, workers, task_timeout_s}, seed, shuffle,
-                                max_epochs_in_flight, std::move(loop));
+                                max_epochs_in_flight, std::move(loop), cache);
           },
           nb::arg("plan"), nb::arg("runner"), nb::arg("workers"), nb::arg("task_timeout_s"),
           nb::arg("seed"), nb::arg("shuffle").none(), nb::arg("max_epochs_in_flight"),
-          nb::arg("loop").none() = nb::none(), nb::keep_alive<1, 2>())
+          nb::arg("loop").none() = nb::none(), nb::arg("cache") = true, nb::keep_alive<1, 2>())
+      .def("skip_known", &PyRunner::skip_known, nb::arg("inputs"))
       .def("init", &PyRunner::init)
       .def("deinit", &PyRunner::deinit)
       .def("cancel", &PyRunner::cancel)

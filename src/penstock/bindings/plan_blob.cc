@@ -1,6 +1,9 @@
 #include "penstock/bindings/plan_blob.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <Python.h>
 
@@ -27,15 +30,42 @@ PyObject* call_worker_module(const char* function, PyObject* arguments) {
   return result;
 }
 
-bool names_main(const flow::Spec& spec) {
-  return std::ranges::any_of(
-      spec.nodes, [](const flow::NodeSpec& node) { return node.type.starts_with("__main__."); });
+/// Names in __main__ that the tube and the tubes in it use.
+void find_main_names(const flow::Spec& spec, std::vector<std::string>& names) {
+  constexpr std::string_view kMain = "__main__.";
+  const auto add = [&](const std::string& type) {
+    if (type.starts_with(kMain) &&
+        std::ranges::find(names, type.substr(kMain.size())) == names.end()) {
+      names.push_back(type.substr(kMain.size()));
+    }
+  };
+  for (const flow::NodeSpec& node : spec.nodes) {
+    add(node.type);
+    if (node.tube != nullptr) {
+      find_main_names(*node.tube, names);
+    }
+  }
+  for (const flow::AssetSpec& asset : spec.assets) {
+    add(asset.type);
+  }
+}
+
+PyObject* list_of(const std::vector<std::string>& names) {
+  PyObject* list = PyList_New(0);
+  for (const std::string& name : names) {
+    PyObject* text = PyUnicode_FromString(name.c_str());
+    PyList_Append(list, text);
+    Py_DECREF(text);
+  }
+  return list;
 }
 
 }  // namespace
 
 base::Result<std::string> make_plan_blob(const flow::Plan& plan, const core::Value& tube_inputs) {
-  PyObject* host = call_worker_module("describe_host", PyTuple_New(0));
+  std::vector<std::string> names;
+  find_main_names(plan.spec(), names);
+  PyObject* host = call_worker_module("describe_host", Py_BuildValue("(N)", list_of(names)));
   if (host == nullptr) {
     return base::fail(take_python_error());
   }
@@ -50,11 +80,10 @@ base::Result<std::string> make_plan_blob(const flow::Plan& plan, const core::Val
 base::Result<std::shared_ptr<const flow::Plan>> compile_plan_blob(std::string_view bytes) {
   const core::HostLock lock;
   PENSTOCK_ASSIGN_OR_RETURN(const flow::PlanBlob blob, flow::read_plan_blob(bytes));
-  PyObject* arguments =
-      Py_BuildValue("(NO)", from_value(blob.host), names_main(*blob.spec) ? Py_True : Py_False);
-  PyObject* done = call_worker_module("prepare", arguments);
+  PyObject* done = call_worker_module("prepare", Py_BuildValue("(N)", from_value(blob.host)));
   if (done == nullptr) {
-    return base::fail(take_python_error().with_id("PS0505"));
+    base::Error error = take_python_error();
+    return base::fail(error.id().empty() ? error.with_id("PS0505") : error);
   }
   Py_DECREF(done);
   const core::Value* const functions = blob.host.find("functions");

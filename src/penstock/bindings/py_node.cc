@@ -1,7 +1,6 @@
 #include "penstock/bindings/py_node.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include <fmt/format.h>
@@ -256,12 +255,18 @@ class GeneratorOperator final : public core::Operator {
   std::shared_ptr<const PythonKind> kind_;
 };
 
+std::string text_of(PyObject* object) {
+  const char* text = PyUnicode_AsUTF8(object);
+  return text != nullptr ? text : "";
+}
+
 class PythonType final : public core::NodeType {
  public:
-  PythonType(core::Signature signature, std::string identity, Ref target, Ref params,
+  PythonType(core::Signature signature, std::string name, core::Value fixed, Ref target, Ref params,
              bool is_generator, PythonKind kind)
       : signature_(std::move(signature)),
-        identity_(std::move(identity)),
+        name_(std::move(name)),
+        fixed_(std::move(fixed)),
         target_(std::move(target)),
         params_(std::move(params)),
         is_generator_(is_generator),
@@ -280,7 +285,40 @@ class PythonType final : public core::NodeType {
                                               signature_.signals, kind_);
   }
 
-  std::string identity() const override { return identity_; }
+  std::string identity() const override {
+    const auto encoded = core::encode(fixed_);
+    // With an object that has no encoding among its parameters a node is equal to no other.
+    return fmt::format("python:{}:", name_) +
+           (encoded.has_value() ? *encoded : fmt::format("#{}", fmt::ptr(this)));
+  }
+
+  // Whether a function always gives the same is for its author to say.
+  core::Purity purity() const override {
+    return kind_->injections.empty() ? core::Purity::kUnknown : core::Purity::kNever;
+  }
+
+  base::Result<std::vector<core::Part>> parts() const override {
+    std::vector<core::Part> out;
+    {
+      const core::HostLock lock;
+      const Ref module(PyImport_ImportModule("penstock._code"));
+      const Ref found(module ? PyObject_CallMethod(module.get(), "parts", "s", name_.c_str())
+                             : nullptr);
+      if (!found) {
+        return base::fail(take_python_error());
+      }
+      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(found.get()); ++i) {
+        PyObject* const part = PyList_GET_ITEM(found.get(), i);
+        out.push_back({text_of(PyTuple_GET_ITEM(part, 0)), text_of(PyTuple_GET_ITEM(part, 1))});
+      }
+    }
+    for (const auto& [name, value] : fixed_.as_map()) {
+      PENSTOCK_ASSIGN_OR_RETURN(core::Part part, core::part_of("parameter " + name, value));
+      out.push_back(std::move(part));
+    }
+    return out;
+  }
+
   // A generator is one node's; so may be an object made for it.
   bool is_shareable() const override {
     return !signature_.stateful && !is_generator_ && kind_->lifecycle == nullptr;
@@ -288,17 +326,13 @@ class PythonType final : public core::NodeType {
 
  private:
   core::Signature signature_;
-  std::string identity_;
+  std::string name_;
+  core::Value fixed_;  ///< parameters, a map
   Ref target_;
   Ref params_;
   bool is_generator_;
   std::shared_ptr<const PythonKind> kind_;
 };
-
-std::string text_of(PyObject* object) {
-  const char* text = PyUnicode_AsUTF8(object);
-  return text != nullptr ? text : "";
-}
 
 }  // namespace
 
@@ -359,13 +393,8 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
   if (instance != Py_None) {
     python_kind.lifecycle = std::make_unique<const NodeLifecycle>(Ref(Py_NewRef(instance)));
   }
-  auto encoded = core::encode(params);
-  // With an object that has no encoding among its parameters a node is equal to no other.
-  static std::atomic<std::int64_t> num_unique = 0;
-  const std::string identity = fmt::format("python:{}:", node.type) +
-                               (encoded.has_value() ? *encoded : fmt::format("#{}", ++num_unique));
   return std::unique_ptr<core::NodeType>(
-      std::make_unique<PythonType>(std::move(signature), identity, Ref(Py_NewRef(target)),
+      std::make_unique<PythonType>(std::move(signature), node.type, params, Ref(Py_NewRef(target)),
                                    Ref(Py_NewRef(fixed)), is_generator, std::move(python_kind)));
 }
 

@@ -18,9 +18,9 @@
 namespace penstock::cli {
 namespace {
 
-constexpr std::array<const char*, 13> kCommandNames{
-    "run", "check",   "graph",  "fmt",  "new",     "stub",      "schema",
-    "ops", "explain", "doctor", "show", "history", "completion"};
+constexpr std::array<const char*, 14> kCommandNames{
+    "run", "check",   "graph",  "fmt",  "new",     "stub", "schema",
+    "ops", "explain", "doctor", "show", "history", "why",  "completion"};
 
 struct Parsed {
   RunCommand run;
@@ -33,6 +33,7 @@ struct Parsed {
   ExplainCommand explain;
   DoctorCommand doctor;
   HistoryCommand history;
+  WhyCommand why;
   ShowCommand show;
   std::string shell;
   std::string color = "auto";
@@ -88,6 +89,15 @@ void declare_run(CLI::App& app, RunCommand& run) {
       ->type_name("N");
   sub.add_flag("-q,--quiet", run.quiet, "Only results and errors");
   sub.add_flag("--no-history", run.no_history, "Do not record this run");
+  sub.add_flag("-n,--dry-run", run.dry_run, "Only say what would run, and why");
+  CLI::Option* const only =
+      sub.add_option("--only", run.only, "Call only this node")->type_name("NODE");
+  CLI::Option* const inputs_from =
+      sub.add_option("--inputs-from", run.inputs_from, "With the inputs it had in this run")
+          ->type_name("RUN");
+  only->needs(inputs_from);
+  inputs_from->needs(only);
+  sub.add_flag("--no-cache", run.no_cache, "Neither use results of earlier runs nor keep any");
 }
 
 void declare_look(CLI::App& app, Parsed& out) {
@@ -141,6 +151,15 @@ void declare_write(CLI::App& app, Parsed& out) {
 }
 
 void declare_records(CLI::App& app, Parsed& out) {
+  CLI::App& why = *app.add_subcommand("why", "Say why a node ran, or why it need not");
+  why.add_option("NODE", out.why.node, "A node that keeps its results")->required();
+  why.add_option("FILE", out.why.file, "Only runs of this tube");
+  why.add_option("--run", out.why.run, "The run, by the beginning of its id (default: the newest)")
+      ->type_name("RUN");
+  why.add_option("--against", out.why.against, "Compare with this run (default: the one before)")
+      ->type_name("RUN");
+  why.add_flag("--json", out.why.json, "One JSON line per call, with all it depends on");
+
   CLI::App& history = *app.add_subcommand("history", "List the runs of the past");
   history.add_option("-n,--limit", out.history.limit, "At most so many")
       ->check(int_from(1))
@@ -195,6 +214,9 @@ int dispatch(CLI::App& app, const Parsed& parsed, Session& session) {
   }
   if (name == "doctor") {
     return doctor(parsed.doctor, session);
+  }
+  if (name == "why") {
+    return why(parsed.why, session);
   }
   if (name == "history") {
     return history(parsed.history, session);

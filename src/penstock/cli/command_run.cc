@@ -12,13 +12,16 @@
 #include <fmt/ranges.h>
 
 #include "penstock/cli/commands.h"
+#include "penstock/cli/dry_run.h"
 #include "penstock/cli/executors.h"
+#include "penstock/cli/only.h"
 #include "penstock/cli/python.h"
 #include "penstock/cli/results.h"
 #include "penstock/cli/run_inputs.h"
 #include "penstock/cli/tubes.h"
 #include "penstock/core/host.h"
 #include "penstock/flow/history.h"
+#include "penstock/flow/result_cache.h"
 #include "penstock/flow/runner.h"
 #include "penstock/report/html_report.h"
 #include "penstock/report/json_lines.h"
@@ -205,16 +208,60 @@ base::Result<std::unique_ptr<flow::Executor>> make_executor(const RunCommand& co
                             : make_native_executor(plan, command.executor, inputs.tube);
 }
 
+/// Before the run: calls that need not, or are not to be made, are taken out of it.
+base::Status prepare(const RunCommand& command, const flow::Plan& plan, const RunInputs& inputs,
+                     const flow::RunRecord& from, flow::Runner& runner) {
+  if (command.only.empty()) {
+    return {};
+  }
+  const std::int32_t node = plan.find_node(command.only);
+  if (node == flow::kNone) {
+    std::vector<std::string> names;
+    for (const flow::PlanNode& known : plan.nodes().subspan(1)) {
+      names.push_back(known.id);
+    }
+    const std::string nearest = core::nearest_name(command.only, names);
+    return base::fail(base::Error(base::ErrorCode::kNotFound,
+                                  fmt::format("the tube has no node '{}'", command.only))
+                          .with_id("PS0422")
+                          .with_help(nearest.empty() ? "'penstock graph' shows its nodes"
+                                                     : fmt::format("did you mean '{}'?", nearest)));
+  }
+  return runner.run_only(node, kept_calls(from, plan), inputs.process);
+}
+
 int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>& plan,
-             const RunInputs& inputs, Session& session) {
+             const RunInputs& inputs, const flow::RunRecord& from, Session& session) {
   core::CancelToken cancel;
   flow::RunnerOptions options{.name = command.executor.runner, .seed = command.seed};
   options.max_epochs_in_flight = command.executor.runner == "sync" ? 1 : kEpochsInFlight;
   options.cancel = &cancel;
-  auto executor = make_executor(command, *plan, inputs, session.host);
+  RunCommand used = command;
+  if (command.dry_run) {
+    used.executor.runner = "sync";  // nothing is called: where does not matter
+  }
+  auto executor = make_executor(used, *plan, inputs, session.host);
   if (!executor.has_value()) {
     session.terminal.error(executor.error());
     return executor.error().id() == "PS0902" ? kUsage : kFailed;
+  }
+  if (!command.no_cache && plan->reuse() != nullptr) {
+    auto cache = flow::open_user_cache();
+    if (!cache.has_value()) {
+      session.terminal.error(cache.error());
+      return kFailed;
+    }
+    options.cache = std::move(*cache);
+  }
+  if (command.dry_run) {
+    flow::Runner runner(plan, std::move(*executor), std::move(options));
+    const auto calls = runner.dry_run(inputs.process);
+    if (!calls.has_value()) {
+      session.terminal.error(calls.error());
+      return kFailed;
+    }
+    print_dry_run(*plan, *calls, command.json, session.terminal);
+    return kOk;
   }
   auto watchers = watch(command, inputs, session, options);
   if (!watchers.has_value()) {
@@ -222,7 +269,10 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
                                                          : watchers.error());
     return kFailed;
   }
-  std::optional<std::int64_t> epochs = command.epochs;
+  if (!command.only.empty()) {
+    options.observers.push_back(std::make_shared<NodeAsResult>(command.only, options.observers));
+  }
+  std::optional<std::int64_t> epochs = command.only.empty() ? command.epochs : 1;
   if (!epochs && !plan->has_source()) {
     epochs = 1;
   }
@@ -237,7 +287,13 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
       unlock.emplace();
     }
     flow::Runner runner(plan, std::move(*executor), std::move(options));
-    status = runner.init();
+    status = prepare(command, *plan, inputs, from, runner);
+    if (status.has_value() && epochs == 1 && command.only.empty()) {
+      runner.skip_known(inputs.process);
+    }
+    if (status.has_value()) {
+      status = runner.init();
+    }
     if (status.has_value()) {
       status = runner.run(epochs, inputs.process,
                           [](const flow::EpochResult&) -> base::Status { return {}; });
@@ -268,6 +324,17 @@ int run(const RunCommand& command, Session& session) {
     session.terminal.error(inputs.error());
     return kUsage;
   }
+  flow::RunRecord from;
+  if (!command.only.empty()) {
+    auto found = find_run(command.inputs_from);
+    const base::Status taken = found.has_value() ? add_inputs_of(*found, parsed.spec, *inputs)
+                                                 : base::Status(base::fail(found.error()));
+    if (!taken.has_value()) {
+      session.terminal.error(taken.error());
+      return kFailed;
+    }
+    from = std::move(*found);
+  }
   flow::Diagnostics plots = check_plots(parsed);
   flow::Diagnostics problems = std::move(parsed.diagnostics);
   std::shared_ptr<const flow::Plan> plan;
@@ -289,7 +356,7 @@ int run(const RunCommand& command, Session& session) {
     }
     return kFailed;
   }
-  return run_plan(command, plan, *inputs, session);
+  return run_plan(command, plan, *inputs, from, session);
 }
 
 }  // namespace penstock::cli

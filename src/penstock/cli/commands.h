@@ -27,6 +27,10 @@ struct RunCommand {
   bool json = false;
   bool quiet = false;
   bool no_history = false;
+  bool no_cache = false;    ///< neither use nor keep results
+  std::string only;         ///< a node: call nothing else
+  std::string inputs_from;  ///< beginning of the id of the run that gives its inputs
+  bool dry_run = false;     ///< say what would run, and why
   std::uint64_t seed = 0;
 };
 int run(const RunCommand& command, Session& session);
@@ -96,6 +100,15 @@ struct ShowCommand {
   bool json = false;
 };
 int show(const ShowCommand& command, Session& session);
+
+struct WhyCommand {
+  std::string node;
+  std::string file;     ///< only runs of this tube file; empty = all
+  std::string run;      ///< beginning of a run's id; empty = the newest that has the node
+  std::string against;  ///< the same of the run to compare with; empty = the one before it
+  bool json = false;
+};
+int why(const WhyCommand& command, Session& session);
 
 /// Prints a PS0901 and returns kUsage.
 int usage_error(Session& session, std::string message, std::string help = {});

@@ -193,6 +193,32 @@ struct Signature {
   bool native = true;                     ///< inputs must be native Values (no kHost)
 };
 
+/// Whether a result may be used again when everything it depends on is the same.
+enum class Purity : std::uint8_t {
+  kNever,    ///< depends on more than its inputs (the epoch, a state): never
+  kUnknown,  ///< only when the tube says so: a function may read a clock or send a letter
+  kPure,     ///< the same inputs give the same outputs, and nothing else happens
+  kKept,     ///< the same, and results are worth keeping unless the tube says otherwise
+};
+
+/// One thing a result depends on besides the values of its inputs, by the name messages give it.
+struct Part {
+  std::string name;   ///< "parameter query", "code of words.split"
+  std::string value;  ///< short text, or a digest in hex
+
+  friend bool operator==(const Part&, const Part&) = default;
+};
+
+/// `value` as a Part: itself when it is one short line, else its digest. An error when it cannot be
+/// encoded.
+base::Result<Part> part_of(std::string name, const Value& value);
+
+/// A file that a node reads: named by a parameter, or by the value of an input.
+struct FileInput {
+  std::string slot;  ///< the parameter or the input
+  std::string path;  ///< empty: the input's value
+};
+
 /// A resolved `type:` with its parameters: knows its wiring and makes the bound operator.
 class NodeType {
  public:
@@ -206,6 +232,12 @@ class NodeType {
   /// True when nothing in it is a single node's own: the compiler may use one for all nodes with
   /// the same `type:` and no parameters.
   virtual bool is_shareable() const { return false; }
+
+  virtual Purity purity() const { return Purity::kUnknown; }
+  /// All that its results depend on besides inputs and files. May cost a look at source code.
+  virtual base::Result<std::vector<Part>> parts() const { return std::vector<Part>(); }
+  /// Files whose content its results depend on.
+  virtual std::vector<FileInput> files() const { return {}; }
 };
 
 // ---- operators described as data ---------------------------------------------------------------
@@ -244,7 +276,10 @@ struct OperatorSpec {
   std::vector<PortSpec> outputs;
   std::vector<ParameterSpec> parameters;
   std::vector<ErrorSpec> errors;
-  bool deterministic = true;
+  bool deterministic = true;   ///< the same inputs give the same outputs
+  bool has_effects = false;    ///< does something besides: writes a file, sends a message
+  bool keeps_results = false;  ///< results are smaller than their inputs and dear to compute
+  std::vector<std::string> reads_files;  ///< inputs and parameters that are paths of files it reads
   bool stateful = false;
   bool source = false;
   bool order_sensitive = false;

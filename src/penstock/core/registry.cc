@@ -79,6 +79,34 @@ class RegisteredType : public NodeType {
            (params.has_value() ? *params : params.error().message());
   }
 
+  Purity purity() const override {
+    const OperatorSpec& spec = entry_.spec;
+    if (spec.stateful || spec.source || !spec.deterministic || spec.has_effects) {
+      return Purity::kNever;
+    }
+    return spec.keeps_results ? Purity::kKept : Purity::kPure;
+  }
+
+  base::Result<std::vector<Part>> parts() const override {
+    std::vector<Part> out{
+        {"operator", fmt::format("{} version {}", entry_.spec.name, entry_.spec.version)}};
+    for (const auto& [name, value] : params_.as_map()) {
+      PENSTOCK_ASSIGN_OR_RETURN(Part part, part_of("parameter " + name, value));
+      out.push_back(std::move(part));
+    }
+    return out;
+  }
+
+  std::vector<FileInput> files() const override {
+    std::vector<FileInput> out;
+    for (const std::string& slot : entry_.spec.reads_files) {
+      const Value* path = params_.find(slot);
+      const bool is_fixed = path != nullptr && path->is(Kind::kText) && !path->as_text().empty();
+      out.push_back({slot, is_fixed ? path->as_text() : std::string()});
+    }
+    return out;
+  }
+
  private:
   const Registry::Entry& entry_;
   Value params_;

@@ -45,6 +45,7 @@ class ProcessExecutor final : public flow::Executor {
   base::Status start(const flow::TaskAccess& access) override;
   void stop() override;
   bool hosts_nodes() const override { return true; }
+  bool keeps_order() const override { return true; }
   base::Status start_nodes() override;
   base::Status stop_nodes() override;
   base::Status start_node(std::int32_t node) override;

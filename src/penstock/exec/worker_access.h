@@ -35,6 +35,8 @@ class WorkerAccess final : public flow::TaskAccess {
   base::Status stop_node(std::int32_t node);
 
   const TaskHead& head() const { return head_; }
+  /// True when the present task's node has a state.
+  bool is_stateful() const { return plan_->nodes()[static_cast<std::size_t>(head_.node)].stateful; }
 
   const flow::Plan& plan() const override { return *plan_; }
   std::span<const core::Value* const> inputs(

@@ -43,7 +43,8 @@ WorkerLoop::WorkerLoop(Link* link, const std::shared_ptr<const flow::Plan>& plan
       bell_(bell),
       life_line_(life_line),
       access_(plan, &link->channel().cancel(), this),
-      duration_ns_(plan->nodes().size(), std::numeric_limits<std::int64_t>::max()) {
+      duration_ns_(plan->nodes().size(), std::numeric_limits<std::int64_t>::max()),
+      failed_in_(plan->nodes().size(), -1) {
 }
 
 base::Status WorkerLoop::run() {
@@ -131,9 +132,13 @@ base::Status WorkerLoop::run_task(const Frame& frame) {
     completion.status = std::move(loaded);
   } else if (access_.cancel()->is_cancelled()) {
     completion.status = base::fail(ErrorCode::kCancelled, "the run was cancelled");
+  } else if (access_.is_stateful() &&
+             failed_in_[static_cast<std::size_t>(access_.head().node)] == access_.head().epoch) {
+    completion.status = base::fail(ErrorCode::kCancelled, "its epoch has failed");
   } else {
     called = true;
     access_.run(worker_, completion);
+    note_failure(completion);
     duration_ns_[static_cast<std::size_t>(access_.head().node)] = completion.duration_ns;
   }
   const std::lock_guard lock(mutex_);
@@ -141,6 +146,12 @@ base::Status WorkerLoop::run_task(const Frame& frame) {
   PENSTOCK_RETURN_IF_ERROR(send_done());
   access_.clear();
   return {};
+}
+
+void WorkerLoop::note_failure(const flow::Completion& completion) {
+  if (!completion.status.has_value()) {
+    failed_in_[static_cast<std::size_t>(access_.head().node)] = access_.head().epoch;
+  }
 }
 
 void WorkerLoop::write_done(const flow::Completion& completion, bool called) {
@@ -199,6 +210,7 @@ base::Status WorkerLoop::replay(const Frame& frame) {
   // A call that failed the first time fails again, and leaves the state as it left it then.
   flow::Completion ignored;
   access_.run(worker_, ignored);
+  note_failure(ignored);
   access_.clear();
   return {};
 }

@@ -31,6 +31,7 @@ class WorkerLoop final : public core::LogSink {
   base::Status wait_for(Sleep reason);
   base::Status handle(const Frame& frame, bool& stop);
   base::Status run_task(const Frame& frame);
+  void note_failure(const flow::Completion& completion);
   base::Status replay(const Frame& frame);
   base::Status replay_many(const Frame& frame);
   base::Status start_or_stop(const Frame& frame);
@@ -47,6 +48,7 @@ class WorkerLoop final : public core::LogSink {
   std::mutex mutex_;                       ///< guards link_ against log() while a task runs
   std::string frame_;                      ///< scratch; guarded by mutex_
   std::vector<std::int64_t> duration_ns_;  ///< of the last call, by node
+  std::vector<std::int64_t> failed_in_;    ///< the last root epoch a call failed in, by node
   std::int32_t num_unseen_ = 0;            ///< completions written since the run was last woken
 };
 

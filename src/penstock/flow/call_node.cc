@@ -1,11 +1,22 @@
 #include "penstock/flow/call_node.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <new>
 
 #include "penstock/base/clock.h"
 
 namespace penstock::flow {
 namespace {
+
+// How often this process has been copied by fork(), counted in the copies.
+std::atomic<int> num_forks{0};
+
+int watch_forks() {
+  return ::pthread_atfork(nullptr, nullptr, [] { ++num_forks; });
+}
 
 /// The abstract access with the two extras call_node() asks for.
 struct PlainAccess {
@@ -109,9 +120,16 @@ void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, C
                           .native = node.native,
                           .may_see_host = plan.needs_host() || core::host_bridge() != nullptr,
                           .is_local = node.is_local,
+                          .is_kept = node.is_kept,
                           .own_assets = node.own_assets};
+  static const int watched = watch_forks();
+  (void)watched;
+  const int forks = num_forks.load();
   const std::int64_t start_ns = base::fast_ns();
   auto step = call_node(PlainAccess{access}, target, task, scratch, later);
+  if (num_forks.load() != forks) [[unlikely]] {
+    ::_exit(0);  // a copy that the node made, and that came back here as if it were the worker
+  }
   scratch.converted.clear();
   out.task = task;
   out.worker = worker;

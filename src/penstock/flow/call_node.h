@@ -23,6 +23,7 @@ struct CallTarget {
   bool native = true;
   bool may_see_host = false;  ///< an input may be a host object (the plan has host nodes)
   bool is_local = false;      ///< PlanNode::is_local
+  bool is_kept = false;       ///< PlanNode::is_kept
   std::span<const OwnAsset> own_assets;
 };
 

@@ -88,6 +88,10 @@ class Executor {
   virtual base::Status start_nodes() { return {}; }
   /// Before stop(). All of them are stopped; the first error.
   virtual base::Status stop_nodes() { return {}; }
+  /// True when the calls of a stateful node are made in the order in which its tasks were
+  /// submitted, whatever happens to a worker, and one that fails is the node's last of its root
+  /// epoch: the loop then submits a task before the one before it is back.
+  virtual bool keeps_order() const { return false; }
   /// One node that has a core::Lifecycle, between epochs: enabled or disabled by hand.
   virtual base::Status start_node(std::int32_t /*node*/) { return {}; }
   virtual base::Status stop_node(std::int32_t /*node*/) { return {}; }

@@ -191,6 +191,16 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0121", "Two tubes with one noob_id",
      "Two files under one config source have the same noob_id, so it names neither.", "", ""},
 
+    {"PS0130", "Results that cannot be kept",
+     "A node with `cache: true` has results that follow from more than its inputs: it keeps state, "
+     "is a source, uses an asset, or is given the epoch. Used again, they would be wrong.",
+     "counter: {type: mine.Counter, cache: true}",
+     "counter: {type: mine.Counter}\n# cache: true on the stateless nodes before and after it"},
+    {"PS0131", "What a node computes cannot be told",
+     "A node keeps its results, but its code or a parameter cannot be read or encoded, so nobody "
+     "could tell when they are out of date.",
+     "", ""},
+
     {"PS0201", "Unknown type",
      "type names no operator, builtin or Python object that can be found.", "type: table.raed",
      "type: table.read\n# penstock ops list"},
@@ -271,6 +281,34 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "enable_node() and disable_node() take the id of a node of the tube, or \"outer.inner\" for a "
      "node of a nested tube. input and assets are no nodes.",
      "runner.disable_node(\"blurr\")", "runner.disable_node(\"blur\")"},
+    {"PS0432", "Object of the program cannot enter a worker",
+     "A tube names functions or classes of the program itself (__main__). They are sent to worker "
+     "processes by value, with the globals they use; one of those cannot be sent, and there is no "
+     "script from which a worker could make it.",
+     "lock = threading.Lock()\ndef node(x):\n    with lock: ...",
+     "put the node into a module and name it as MODULE.NAME"},
+    {"PS0433", "Script without a guard",
+     "A worker process had to run the program's script, because what its functions use could not "
+     "be "
+     "sent, and the script began to run a tube again.",
+     "ps.run(tube, runner=\"processes\")",
+     "if __name__ == \"__main__\":\n    ps.run(tube, runner=\"processes\")"},
+
+    {"PS0420", "Results cannot be kept",
+     "The folder of kept results cannot be written, is full, or a result is larger than half of "
+     "it. The run goes on; what was not kept is computed again.",
+     "", "penstock cache prune --max-bytes 500000000\nPENSTOCK_CACHE=off penstock run FILE"},
+
+    {"PS0421", "No such node or run in the history",
+     "`penstock why` looks at recorded runs. None has a node of this name, or a call of it to "
+     "compare with.",
+     "", "penstock history"},
+
+    {"PS0422", "One node cannot run alone",
+     "`--only NODE --inputs-from RUN` gives the node the inputs it had in that run: what nodes "
+     "before it kept there. One of them kept nothing, or it is gone.",
+     "clean: {type: mine.clean, depends: raw.value}",
+     "clean: {type: mine.clean, depends: raw.value, cache: true}"},
 
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "penstock/base/result.h"
+#include "penstock/core/operator.h"
 #include "penstock/core/value.h"
 #include "penstock/flow/observer.h"
 
@@ -26,6 +27,17 @@ struct NodeRecord {
   std::string id, type;
   std::int64_t runs = 0, no_event = 0, skipped = 0, failed = 0, retries = 0;
   std::int64_t total_ns = 0, p50_ns = 0, p95_ns = 0, max_ns = 0;
+  std::int64_t reused = 0;
+};
+
+/// One call of a node that keeps its results: what it depended on (ReuseFact).
+struct ReuseRecord {
+  std::string node;
+  std::int64_t epoch = 0;
+  std::vector<std::int64_t> path;
+  bool is_reused = false;
+  std::string key;  ///< hex
+  std::vector<core::Part> parts;
 };
 
 struct ResultRecord {
@@ -47,7 +59,9 @@ struct RunRecord {
   std::uint64_t seed = 0;
   double elapsed_s = 0;
   std::vector<std::pair<std::string, std::string>> inputs;  ///< name, value in one line
+  core::Value input_values;  ///< a map, when small enough to keep; else absent
   std::vector<NodeRecord> nodes;
+  std::vector<ReuseRecord> reuse;  ///< the first kMaxReuse
   std::vector<ResultRecord> cids;  ///< of the first kMaxCids results and of the last
 };
 
@@ -64,6 +78,7 @@ std::string user_data_folder();
 class History {
  public:
   static constexpr std::size_t kMaxCids = 1'000;
+  static constexpr std::size_t kMaxReuse = 1'000;
 
   /// Makes the folder and the file when they are missing. kUnavailable when that fails,
   /// kFailedPrecondition for a history of a newer version.
@@ -111,6 +126,7 @@ class HistoryObserver final : public Observer {
   ~HistoryObserver() override;
 
   void on_start(const Plan& plan, const RunInfo& info) override;
+  void on_reuse(const ReuseFact& fact) override;
   void on_result(std::int64_t root_epoch, const core::Value& value) override;
   void on_error(const base::Error& error) override;
   void on_finish(const RunSummary& summary, const RunMetrics& metrics) override;

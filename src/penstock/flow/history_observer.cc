@@ -99,6 +99,11 @@ void HistoryObserver::on_start(const Plan& plan, const RunInfo& info) {
   for (const auto& [name, value] : inputs_) {
     record_.inputs.emplace_back(name, shown(value));
   }
+  core::Value values = core::Value::map(inputs_);
+  if (const auto bytes = core::encode(values);
+      bytes.has_value() && std::ssize(*bytes) <= kMaxInlineBytes) {
+    record_.input_values = std::move(values);
+  }
   auto history = History::open(home_);
   if (!history.has_value()) {
     note(base::fail(history.error()));
@@ -160,6 +165,18 @@ ResultRecord HistoryObserver::address(std::int64_t epoch, const core::Value& val
   return out;
 }
 
+void HistoryObserver::on_reuse(const ReuseFact& fact) {
+  if (record_.reuse.size() >= History::kMaxReuse) {
+    return;
+  }
+  record_.reuse.push_back({.node = plan_->nodes()[static_cast<std::size_t>(fact.node)].id,
+                           .epoch = fact.root_epoch,
+                           .path = {fact.path.begin(), fact.path.end()},
+                           .is_reused = fact.is_reused,
+                           .key = fact.key.to_hex(),
+                           .parts = fact.parts});
+}
+
 void HistoryObserver::on_result(std::int64_t root_epoch, const core::Value& value) {
   last_ = value;
   last_epoch_ = root_epoch;
@@ -215,7 +232,8 @@ void HistoryObserver::on_finish(const RunSummary& summary, const RunMetrics& met
                              .total_ns = counts.duration.total_ns(),
                              .p50_ns = counts.duration.quantile_ns(0.5),
                              .p95_ns = counts.duration.quantile_ns(0.95),
-                             .max_ns = counts.duration.max_ns()});
+                             .max_ns = counts.duration.max_ns(),
+                             .reused = counts.reused});
   }
   plan_ = nullptr;
   if (history_ != nullptr) {

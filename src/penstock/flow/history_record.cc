@@ -51,6 +51,57 @@ void each_run_field(Record& run, Visit visit) {
   visit("elapsed_s", run.elapsed_s);
 }
 
+Value to_value(const ReuseRecord& record) {
+  std::vector<Value> path, parts;
+  for (const std::int64_t index : record.path) {
+    path.push_back(Value::integer(index));
+  }
+  for (const core::Part& part : record.parts) {
+    parts.push_back(Value::list({Value::text(part.name), Value::text(part.value)}));
+  }
+  return Value::map({{"node", Value::text(record.node)},
+                     {"epoch", Value::integer(record.epoch)},
+                     {"path", Value::list(std::move(path))},
+                     {"reused", Value::boolean(record.is_reused)},
+                     {"key", Value::text(record.key)},
+                     {"parts", Value::list(std::move(parts))}});
+}
+
+/// False when `value` has another form.
+bool read_reuse(const Value& value, ReuseRecord& record) {
+  const auto get = [&value](std::string_view name, Kind kind) {
+    const Value* const field = value.find(name);
+    return field != nullptr && field->is(kind) ? field : nullptr;
+  };
+  const Value* const node = get("node", Kind::kText);
+  const Value* const epoch = get("epoch", Kind::kInt);
+  const Value* const path = get("path", Kind::kList);
+  const Value* const reused = get("reused", Kind::kBool);
+  const Value* const key = get("key", Kind::kText);
+  const Value* const parts = get("parts", Kind::kList);
+  if (node == nullptr || epoch == nullptr || path == nullptr || reused == nullptr ||
+      key == nullptr || parts == nullptr) {
+    return false;
+  }
+  record = {.node = node->as_text(),
+            .epoch = epoch->as_int(),
+            .path = {},
+            .is_reused = reused->as_bool(),
+            .key = key->as_text(),
+            .parts = {}};
+  for (const Value& index : path->as_list()) {
+    record.path.push_back(index.is(Kind::kInt) ? index.as_int() : -1);
+  }
+  for (const Value& part : parts->as_list()) {
+    if (!part.is(Kind::kList) || part.as_list().size() != 2 || !part.as_list()[0].is(Kind::kText) ||
+        !part.as_list()[1].is(Kind::kText)) {
+      return false;
+    }
+    record.parts.push_back({part.as_list()[0].as_text(), part.as_list()[1].as_text()});
+  }
+  return true;
+}
+
 class Writer {
  public:
   void operator()(std::string_view name, const std::string& text) {
@@ -107,9 +158,15 @@ Value to_value(const RunRecord& record) {
   for (const NodeRecord& node : record.nodes) {
     Writer fields;
     each_node_field(node, std::ref(fields));
+    fields("reused", node.reused);
     nodes.push_back(Value::map(std::move(fields.entries)));
   }
   run.entries.emplace_back("nodes", Value::list(std::move(nodes)));
+  std::vector<Value> reuse;
+  for (const ReuseRecord& call : record.reuse) {
+    reuse.push_back(to_value(call));
+  }
+  run.entries.emplace_back("reuse", Value::list(std::move(reuse)));
   std::vector<Value> cids;
   for (const ResultRecord& result : record.cids) {
     cids.push_back(Value::list({Value::integer(result.epoch), Value::text(result.cid)}));
@@ -120,6 +177,9 @@ Value to_value(const RunRecord& record) {
     inputs.emplace_back(name, Value::text(text));
   }
   run.entries.emplace_back("inputs", Value::map(std::move(inputs)));
+  if (!record.input_values.is_absent()) {
+    run.entries.emplace_back("input_values", record.input_values);
+  }
   return Value::map(std::move(run.entries));
 }
 
@@ -146,12 +206,27 @@ base::Result<RunRecord> record_from_value(const Value& value) {
     if (!fields.missing.empty()) {
       return damaged(fields.missing);
     }
+    if (const Value* const reused = entry.find("reused");
+        reused != nullptr && reused->is(Kind::kInt)) {  // records of 0.1.0 have none
+      record.nodes.back().reused = reused->as_int();
+    }
+  }
+  if (const Value* const reuse = value.find("reuse"); reuse != nullptr && reuse->is(Kind::kList)) {
+    for (const Value& entry : reuse->as_list()) {
+      if (!read_reuse(entry, record.reuse.emplace_back())) {
+        return damaged("reuse");
+      }
+    }
   }
   for (const auto& [name, text] : inputs->as_map()) {
     if (!text.is(Kind::kText)) {
       return damaged("inputs");
     }
     record.inputs.emplace_back(name, text.as_text());
+  }
+  if (const Value* const values = value.find("input_values");
+      values != nullptr && values->is(Kind::kMap)) {
+    record.input_values = *values;
   }
   for (const Value& entry : cids->as_list()) {
     const bool is_pair = entry.is(Kind::kList) && entry.as_list().size() == 2 &&

@@ -37,6 +37,7 @@ struct NodeMetrics {
   std::int64_t skipped = 0;   ///< not called: a required input was absent
   std::int64_t failed = 0;
   std::int64_t retries = 0;
+  std::int64_t reused = 0;     ///< not called: the result was known
   std::int64_t running = 0;    ///< handed to the executor and not back yet
   bool is_slow = false;        ///< the last timed call took over 2 us: the next is timed too
   DurationHistogram duration;  ///< of timed calls: all, or one in eight while the node is fast

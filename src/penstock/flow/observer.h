@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "penstock/base/result.h"
+#include "penstock/core/identity.h"
+#include "penstock/core/operator.h"
 #include "penstock/core/value.h"
 #include "penstock/flow/epoch.h"
 
@@ -28,7 +30,7 @@ struct RunInfo {
   std::int64_t started_unix_us = 0;
 };
 
-enum class NodeStatus : std::uint8_t { kRan, kNoEvent, kExhausted, kFailed };
+enum class NodeStatus : std::uint8_t { kRan, kNoEvent, kExhausted, kFailed, kReused };
 
 /// One node run.
 struct NodeRun {
@@ -39,6 +41,16 @@ struct NodeRun {
   std::int64_t start_us;  ///< since the run started
   std::int64_t duration_ns;
   NodeStatus status;
+};
+
+/// One call of a node that keeps its results: what it depended on, and whether it was needed.
+struct ReuseFact {
+  std::int32_t node = 0;
+  std::int64_t root_epoch = 0;
+  std::span<const std::int64_t> path;
+  bool is_reused = false;  ///< false: it was called, and its result kept
+  core::Digest key;        ///< of `parts`
+  std::vector<core::Part> parts;
 };
 
 /// One value on one signal.
@@ -73,6 +85,7 @@ class Observer {
 
   virtual void on_start(const Plan& /*plan*/, const RunInfo& /*info*/) {}
   virtual void on_node_run(const NodeRun& /*run*/) {}
+  virtual void on_reuse(const ReuseFact& /*fact*/) {}
   /// An error stops the run (a callback raised).
   virtual base::Status on_event(const Event& /*event*/) { return {}; }
   virtual void on_log(std::int32_t /*node*/, std::string_view /*line*/) {}

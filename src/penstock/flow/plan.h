@@ -16,6 +16,7 @@
 #include "penstock/core/operator.h"
 #include "penstock/core/value.h"
 #include "penstock/flow/diagnostic.h"
+#include "penstock/flow/plan_reuse.h"
 #include "penstock/flow/spec.h"
 
 namespace penstock::flow {
@@ -121,6 +122,7 @@ struct PlanNode {
   DependsForm form = DependsForm::kNone;  ///< return, kTubeReturn
   std::vector<core::Value> defaults;      ///< kTube: what a signal is without its edge
   bool is_local = false;  ///< runs on the runner's own thread: what it uses cannot be elsewhere
+  bool is_kept = false;   ///< an operator whose results are kept and used again (plan_reuse.h)
   Scope asset_scope = Scope::kRunner;        ///< kAsset
   std::int32_t asset = kNone;                ///< kAssetEnd: its kAsset
   bool copies = false;                       ///< kAssetEnd: others see the value it is updated with
@@ -199,9 +201,16 @@ class Plan {
   /// files, comments, formatting or node order.
   const core::Digest& digest() const { return digest_; }
 
+  /// Null when no node keeps its results.
+  const PlanReuse* reuse() const { return reuse_.get(); }
+
  private:
   friend class PlanBuilder;
+  friend class PlanReducer;
   Plan() = default;
+  Plan(const Plan&) = default;
+  /// Fills the consumers from the edges.
+  void index_consumers();
 
   std::shared_ptr<const Spec> spec_;
   std::vector<PlanNode> nodes_;
@@ -215,6 +224,7 @@ class Plan {
   std::int32_t return_node_ = kNone;
   bool has_source_ = false, needs_host_ = false;
   core::Digest digest_;
+  std::shared_ptr<const PlanReuse> reuse_;
 };
 
 }  // namespace penstock::flow

@@ -75,6 +75,7 @@ struct Draft {
   std::int32_t region = 0, child = kNone;
   std::vector<core::Value> defaults;  ///< kTube, by signal
   std::shared_ptr<const core::Operator> op;
+  bool is_pure = false, is_kept = false;  ///< NodeReuse
   core::Digest digest;
   bool broken = false;  ///< had a problem: not looked at by later steps
 };
@@ -147,10 +148,17 @@ class PlanBuilder {
   std::int32_t base_region(const Draft& draft) const;
   std::int32_t add_region(std::int32_t parent, std::int32_t map);
 
+  // plan_reuse.cc
+  /// Why results of a node cannot be kept; empty when they can.
+  std::string reuse_obstacle(const Draft& draft) const;
+  void resolve_reuse();
+  void hash_recipes();
+  void lay_out_reuse(std::span<const std::int32_t> order, std::span<const std::int32_t> new_index);
+
   // plan_layout.cc
   void lay_out();
   void lay_out_edges(std::span<const std::int32_t> order, std::span<const std::int32_t> new_index);
-  void lay_out_consumers();
+  static void append_shape(std::string& bytes, const Draft& draft);
   void hash_nodes();
 
   const std::shared_ptr<const Spec> owned_spec_;
@@ -164,6 +172,8 @@ class PlanBuilder {
   std::unordered_map<std::string_view, std::shared_ptr<const core::NodeType>> shared_types_;
   std::vector<std::int32_t> topological_;  ///< drafts, producers first
   std::vector<Region> regions_;
+  bool keeps_results_ = false;    ///< some node does
+  std::vector<NodeReuse> reuse_;  ///< by draft, if so
   std::shared_ptr<Plan> plan_;
 };
 

@@ -107,9 +107,11 @@ std::expected<std::shared_ptr<const Plan>, Diagnostics> PlanBuilder::build() {
   if (diagnostics_.empty()) {
     place_in_regions();
     order_asset_users();
+    resolve_reuse();
   }
   if (diagnostics_.empty()) {
     bind_operators();
+    hash_recipes();
   }
   if (!diagnostics_.empty()) {
     return std::unexpected(std::move(diagnostics_));

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "penstock/flow/plan_builder.h"
+#include "penstock/flow/plan_bytes.h"
 
 namespace penstock::flow {
 namespace {
@@ -23,21 +24,6 @@ Rows<T> to_rows(std::size_t num_rows, std::span<const std::pair<std::int32_t, T>
     rows.items[static_cast<std::size_t>(next[static_cast<std::size_t>(row)]++)] = item;
   }
   return rows;
-}
-
-void append_int(std::string& out, std::int64_t value) {
-  for (int shift = 0; shift < 64; shift += 8) {
-    out.push_back(static_cast<char>((value >> shift) & 0xff));
-  }
-}
-
-void append_text(std::string& out, std::string_view text) {
-  append_int(out, static_cast<std::int64_t>(text.size()));
-  out.append(text);
-}
-
-void append_digest(std::string& out, const core::Digest& digest) {
-  out.append(reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size());
 }
 
 }  // namespace
@@ -93,6 +79,7 @@ void PlanBuilder::lay_out() {
     node.gather_n = draft.gather_n;
     node.op = draft.op;
     node.is_local = draft.is_local;
+    node.is_kept = draft.is_kept;
     node.defaults = std::move(draft.defaults);
     plan.has_source_ |= draft.source && draft.enabled;
     plan.needs_host_ |= draft.needs_host;  // a node can be enabled later
@@ -133,7 +120,8 @@ void PlanBuilder::lay_out() {
   }
   plan.regions_ = regions_;
   lay_out_edges(order, new_index);
-  lay_out_consumers();
+  plan.index_consumers();
+  lay_out_reuse(order, new_index);
 }
 
 void PlanBuilder::lay_out_edges(std::span<const std::int32_t> order,
@@ -176,11 +164,10 @@ void PlanBuilder::lay_out_edges(std::span<const std::int32_t> order,
   }
 }
 
-void PlanBuilder::lay_out_consumers() {
-  Plan& plan = *plan_;
+void Plan::index_consumers() {
   std::vector<std::pair<std::int32_t, Consumer>> local, remote;
-  for (std::size_t i = 0; i < plan.nodes_.size(); ++i) {
-    for (const InEdge& edge : plan.in_edges(plan.nodes_[i])) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    for (const InEdge& edge : in_edges(nodes_[i])) {
       if (edge.signal == kNone || edge.collects) {
         continue;  // collecting edges wait for many instances: the scheduler counts those
       }
@@ -192,8 +179,29 @@ void PlanBuilder::lay_out_consumers() {
       }
     }
   }
-  plan.local_consumers_ = to_rows<Consumer>(plan.signal_names_.size(), local);
-  plan.remote_consumers_ = to_rows<Consumer>(plan.signal_names_.size(), remote);
+  local_consumers_ = to_rows<Consumer>(signal_names_.size(), local);
+  remote_consumers_ = to_rows<Consumer>(signal_names_.size(), remote);
+}
+
+// What a node is besides its type, its edges and its id.
+void PlanBuilder::append_shape(std::string& bytes, const Draft& draft) {
+  append_int(bytes, (draft.enabled ? 1 : 0) | (draft.stateful ? 2 : 0) | (draft.flatten ? 4 : 0));
+  append_int(bytes, static_cast<std::int64_t>(draft.gather_mode));
+  append_int(bytes, draft.gather_n);
+  if (draft.asset_spec != nullptr) {
+    append_int(bytes, static_cast<std::int64_t>(draft.asset_spec->scope));
+  }
+  if (draft.kind == NodeKind::kInput || draft.kind == NodeKind::kTube) {
+    for (const std::string& name : draft.signals) {
+      append_text(bytes, name);
+    }
+  }
+  for (const core::Value& value : draft.defaults) {
+    append_text(bytes, core::encode(value).value_or(std::string()));
+  }
+  if (draft.spec != nullptr) {
+    append_int(bytes, static_cast<std::int64_t>(draft.spec->depends_form));
+  }
 }
 
 void PlanBuilder::hash_nodes() {
@@ -206,23 +214,7 @@ void PlanBuilder::hash_nodes() {
     bytes.clear();
     append_int(bytes, static_cast<std::int64_t>(draft.kind));
     append_text(bytes, draft.type != nullptr ? draft.type->identity() : std::string());
-    append_int(bytes, (draft.enabled ? 1 : 0) | (draft.stateful ? 2 : 0) | (draft.flatten ? 4 : 0));
-    append_int(bytes, static_cast<std::int64_t>(draft.gather_mode));
-    append_int(bytes, draft.gather_n);
-    if (draft.asset_spec != nullptr) {
-      append_int(bytes, static_cast<std::int64_t>(draft.asset_spec->scope));
-    }
-    if (draft.kind == NodeKind::kInput || draft.kind == NodeKind::kTube) {
-      for (const std::string& name : draft.signals) {
-        append_text(bytes, name);
-      }
-    }
-    for (const core::Value& value : draft.defaults) {
-      append_text(bytes, core::encode(value).value_or(std::string()));
-    }
-    if (draft.spec != nullptr) {
-      append_int(bytes, static_cast<std::int64_t>(draft.spec->depends_form));
-    }
+    append_shape(bytes, draft);
     for (const DraftEdge& edge : draft.edges) {
       append_int(bytes, edge.binding.position);
       append_text(bytes, edge.binding.name);

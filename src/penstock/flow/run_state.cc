@@ -46,6 +46,7 @@ RunState::RunState(std::shared_ptr<const Plan> plan, const RunnerOptions& option
                    .native = node.native,
                    .may_see_host = core::host_bridge() != nullptr,
                    .is_local = node.is_local,
+                   .is_kept = node.is_kept,
                    .own_assets = node.own_assets};
     first_edge_.push_back(static_cast<std::int32_t>(edges_.size()));
     for (const InEdge& edge : plan_->input_edges(node)) {

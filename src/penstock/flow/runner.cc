@@ -9,6 +9,7 @@
 
 #include "penstock/base/clock.h"
 #include "penstock/base/process_memory.h"
+#include "penstock/flow/plan_reduce.h"
 #include "penstock/flow/runner_impl.h"
 
 namespace penstock::flow {
@@ -55,6 +56,9 @@ Runner::Impl::Impl(std::shared_ptr<const Plan> plan_in, std::unique_ptr<Executor
   for (const auto& observer : options_.observers) {
     detail_ |= observer->detail();
   }
+  if (plan->reuse() != nullptr && options_.cache != nullptr) {
+    reuse_ = std::make_unique<Reuse>(*plan, options_.cache);
+  }
   if (executor_->is_inline() && large_) {
     for (std::size_t i = 0; i < plan->nodes().size(); ++i) {
       state_.scheduler.set_tiny(static_cast<std::int32_t>(i), true);
@@ -68,6 +72,34 @@ void Runner::Impl::add_observer(std::shared_ptr<Observer> observer) {
     observer->on_start(*plan, info_);
   }
   options_.observers.push_back(std::move(observer));
+}
+
+std::unique_ptr<Runner::Impl> Runner::Impl::without_known(const core::Value& inputs) {
+  if (started_ || reuse_ == nullptr || (detail_ & Observer::kEvents) != 0) {
+    return nullptr;
+  }
+  const auto values = input_values(inputs);
+  if (!values.has_value()) {
+    return nullptr;  // the run says so
+  }
+  auto reduced = PlanReducer(plan, *values, *options_.cache).reduce();
+  return std::make_unique<Impl>(std::move(reduced), std::move(executor_), std::move(options_));
+}
+
+base::Result<std::unique_ptr<Runner::Impl>> Runner::Impl::only(std::int32_t node, KeptCalls calls,
+                                                               const core::Value& inputs) {
+  if (reuse_ == nullptr) {
+    return base::fail(base::Error(base::ErrorCode::kFailedPrecondition,
+                                  "one node cannot run alone: no node keeps results, or the cache "
+                                  "is off")
+                          .with_id("PS0422"));
+  }
+  PENSTOCK_ASSIGN_OR_RETURN(const auto values, input_values(inputs));
+  PENSTOCK_ASSIGN_OR_RETURN(auto reduced,
+                            PlanReducer(plan, values, *options_.cache).only(node, calls));
+  auto out = std::make_unique<Impl>(std::move(reduced), std::move(executor_), std::move(options_));
+  out->reuse_->replay(node, std::move(calls));
+  return out;
 }
 
 base::Status Runner::Impl::init() {
@@ -149,6 +181,9 @@ base::Status Runner::Impl::deinit() {
     }
   }
   (void)tick(base::fast_ns());
+  if (reuse_ != nullptr) {
+    reuse_->end_run();
+  }
   count_instances();
   const RunSummary end = summary();
   started_ = false;
@@ -212,6 +247,9 @@ base::Result<EpochResult> Runner::Impl::close(Activation* root) {
     errors_.try_emplace(out.epoch, status.error());
   }
   state_.scheduler.recycle(root);
+  if (reuse_ != nullptr) {
+    reuse_->close(out.epoch);
+  }
   ++metrics.epochs_finished;
   if (errors_.empty()) [[likely]] {
     // Nothing to look up.
@@ -252,8 +290,8 @@ void Runner::Impl::count_instances() {
   for (std::size_t i = 1; i < plan->nodes().size(); ++i) {
     NodeMetrics& node = metrics.node(static_cast<std::int32_t>(i));
     node.skipped = skipped[i];
-    const bool may_be_fast =
-        detail_ == 0 && state_.scheduler.fast(static_cast<std::int32_t>(i)).is_eligible;
+    const bool may_be_fast = detail_ == 0 && reuse_ == nullptr &&
+                             state_.scheduler.fast(static_cast<std::int32_t>(i)).is_eligible;
     if (large_ || may_be_fast) {  // not counted call by call
       node.runs = state_.scheduler.num_activations(plan->nodes()[i].region) - skipped[i];
     }
@@ -374,6 +412,19 @@ Runner::~Runner() {
   }
 }
 
+void Runner::skip_known(const core::Value& inputs) {
+  if (auto without = impl_->without_known(inputs); without != nullptr) {
+    impl_ = std::move(without);
+  }
+}
+base::Status Runner::run_only(std::int32_t node, KeptCalls calls, const core::Value& inputs) {
+  PENSTOCK_ASSIGN_OR_RETURN(impl_, impl_->only(node, std::move(calls), inputs));
+  return {};
+}
+base::Result<std::vector<PlannedCall>> Runner::dry_run(const core::Value& inputs) {
+  skip_known(inputs);
+  return impl_->dry_run(inputs);
+}
 base::Status Runner::init() {
   return impl_->init();
 }

@@ -16,7 +16,8 @@
 
 namespace penstock::flow {
 
-class Executor;  // executor.h
+class Executor;     // executor.h
+class ResultCache;  // result_cache.h
 
 /// How a Runner behaves; the defaults are those of the synchronous runner.
 struct RunnerOptions {
@@ -28,6 +29,7 @@ struct RunnerOptions {
   std::vector<std::shared_ptr<Observer>> observers;
   core::CancelToken* cancel = nullptr;   ///< not owned; null = only host signals stop the run
   std::shared_ptr<core::HostLoop> loop;  ///< for coroutines; null = the host makes one if need be
+  std::shared_ptr<ResultCache> cache;    ///< of results that nodes keep; null = none is reused
 };
 
 /// What one root epoch gave.
@@ -35,6 +37,20 @@ struct EpochResult {
   std::int64_t epoch = 0;
   core::Value value;       ///< absent: the return did not run (or there is none)
   bool exhausted = false;  ///< true: the tube can give no more results
+};
+
+/// A call that an epoch would make, or need not make.
+struct PlannedCall {
+  enum class Verdict : std::uint8_t {
+    kRuns,
+    kReused,   ///< its result is known
+    kDepends,  ///< runs unless nodes before it give what they gave before
+  };
+  std::int32_t node = 0;
+  std::vector<std::int64_t> path;
+  Verdict verdict = Verdict::kRuns;
+  std::vector<core::Part> parts;        ///< of a node that keeps results, if known
+  std::vector<std::int32_t> waits_for;  ///< kDepends: those nodes
 };
 
 /// Runs a Plan on an Executor. Owner thread only. State of stateful nodes lives here.
@@ -45,6 +61,19 @@ class Runner {
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
+
+  /// For a run of one epoch, before init(): nodes whose results for `inputs` are known give them,
+  /// and nodes that are needed for nothing else do not run. Events of those are not seen, so it
+  /// does nothing where an observer wants events, and without a cache.
+  void skip_known(const core::Value& inputs);
+
+  /// Before init(): the next epoch calls only `node`, with the inputs it had in the run that kept
+  /// `calls`; `inputs` are that run's. PS0422 when they were not kept.
+  base::Status run_only(std::int32_t node, KeptCalls calls, const core::Value& inputs);
+
+  /// What an epoch with `inputs` would call; nothing is called, started or written. Instead of
+  /// init(); the runner must be inline, and cannot be used for anything else.
+  base::Result<std::vector<PlannedCall>> dry_run(const core::Value& inputs);
 
   /// Starts the executor, makes node states and starts the nodes that have a Lifecycle, in plan
   /// order. When one fails (PS0411), those before it are stopped again. Idempotent.

@@ -71,8 +71,8 @@ base::Error not_a_source() {
 }  // namespace
 
 bool Runner::Impl::may_run_fast() const {
-  return detail_ == 0 && !plan->needs_host() && !host_inputs_ &&
-         executor_->lets_loop_run_tiny_nodes();
+  return detail_ == 0 && reuse_ == nullptr && dry_ == nullptr && !plan->needs_host() &&
+         !host_inputs_ && executor_->lets_loop_run_tiny_nodes();
 }
 
 void Runner::Impl::learn_tiny(const Completion& completion) {

@@ -14,10 +14,12 @@
 #include <vector>
 
 #include "penstock/flow/asset_keeper.h"
+#include "penstock/flow/dry_run.h"
 #include "penstock/flow/executor.h"
 #include "penstock/flow/lifecycles.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/observer.h"
+#include "penstock/flow/reuse.h"
 #include "penstock/flow/run_state.h"
 #include "penstock/flow/runner.h"
 
@@ -29,6 +31,11 @@ class Runner::Impl {
  public:
   Impl(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> executor, RunnerOptions options);
 
+  /// The same before init(), without what is known already; null when there is nothing to gain.
+  std::unique_ptr<Impl> without_known(const core::Value& inputs);
+  base::Result<std::unique_ptr<Impl>> only(std::int32_t node, KeptCalls calls,
+                                           const core::Value& inputs);
+  base::Result<std::vector<PlannedCall>> dry_run(const core::Value& inputs);
   base::Status init();
   base::Status deinit();
   base::Result<EpochResult> process(const core::Value& inputs);
@@ -74,6 +81,10 @@ class Runner::Impl {
   base::Status flush_batch();
   base::Status wait_for_completions();
   base::Status finish(Completion& completion);
+  /// Completes a task whose result is known. True when it was.
+  base::Result<bool> run_reused(const Task& task);
+  void tell_reuse(const Task& task);
+  void send_reuse_notes();
   void fail_node(const Task& task, const base::Error& error);
   void fail_open_epochs(const base::Error& error);
   base::Status emit_events(const Task& task);
@@ -83,6 +94,7 @@ class Runner::Impl {
   base::Error no_progress() const;
   void record(const Completion& completion, NodeStatus status);
   base::Status run_any(const Task& task, bool is_inline);
+  base::Status run_dry(const Task& task);
   bool target_is_asset(const Task& task) const {
     // The first half is at hand in every call; few nodes are local.
     return state_.target(task.node).is_local &&
@@ -102,6 +114,8 @@ class Runner::Impl {
   std::unique_ptr<Executor> executor_;
   RunnerOptions options_;
   RunState state_;
+  std::unique_ptr<Reuse> reuse_;  ///< null: no node keeps results, or there is nowhere to
+  std::unique_ptr<DryRun> dry_;   ///< null: nodes are called
   AssetKeeper assets_;
   Lifecycles lifecycles_;
   CallScratch scratch_;

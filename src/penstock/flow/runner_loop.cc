@@ -67,21 +67,74 @@ base::Status Runner::Impl::run_any(const Task& task, bool is_inline) {
     state_.scheduler.complete_absent(task);
     return {};
   }
+  if (dry_ != nullptr) [[unlikely]] {
+    return run_dry(task);
+  }
   const CallTarget& target = state_.target(task.node);
   if (target.op == nullptr) {
     return run_structural(task);
+  }
+  if (target.is_kept && reuse_ != nullptr) [[unlikely]] {
+    PENSTOCK_ASSIGN_OR_RETURN(const bool is_known, run_reused(task));
+    if (is_known) {
+      return {};
+    }
   }
   if (is_inline || target.is_local) {
     return run_inline(task);
   }
   batch_.push_back(task);
+  if (executor_->keeps_order()) {
+    state_.scheduler.pass_turn_on(task);
+  }
   return {};
+}
+
+base::Result<bool> Runner::Impl::run_reused(const Task& task) {
+  const std::int64_t start_ns = base::fast_ns();
+  const bool is_given = plan->reuse()->nodes[static_cast<std::size_t>(task.node)].is_given;
+  if (is_given) {
+    core::Call call;
+    call.outputs = state_.scheduler.outputs(task);
+    PENSTOCK_RETURN_IF_ERROR(state_.target(task.node).op->call(call));
+    reuse_->given(task);
+  } else {
+    const auto found = reuse_->find(state_, task);
+    if (!found.has_value()) {
+      PENSTOCK_RETURN_IF_ERROR(fail_structural(task, found.error()));
+      return true;
+    }
+    if (!*found) {
+      return false;
+    }
+  }
+  ++metrics.node(task.node).reused;
+  tell_reuse(task);
+  const Completion completion{
+      .task = task, .start_ns = start_ns, .duration_ns = base::fast_ns() - start_ns, .status = {}};
+  record(completion, NodeStatus::kReused);
+  if ((detail_ & Observer::kEvents) != 0) {
+    PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+  }
+  state_.scheduler.complete(task);
+  return true;
+}
+
+void Runner::Impl::tell_reuse(const Task& task) {
+  ReuseFact fact = reuse_->fact();
+  std::vector<std::int64_t> path;
+  fact.root_epoch = state_.epoch(task, path);
+  fact.path = path;
+  for (const auto& observer : options_.observers) {
+    observer->on_reuse(fact);
+  }
 }
 
 base::Status Runner::Impl::run_inline(const Task& task) {
   NodeMetrics& counts = metrics.node(task.node);
   // The clock and the histogram cost a tenth of a tiny Python call: those are sampled.
-  const bool timed = counts.is_slow || detail_ != 0 || ++num_calls_ % kCallsPerSample == 0 ||
+  const bool timed = counts.is_slow || detail_ != 0 || reuse_ != nullptr ||
+                     ++num_calls_ % kCallsPerSample == 0 ||
                      counts.duration.count() < kCallsPerSample;
   const std::int64_t start_ns = timed ? base::fast_ns() : 0;
   auto step = call_node(state_, state_.target(task.node), task, scratch_);
@@ -243,7 +296,16 @@ base::Status Runner::Impl::finish(Completion& completion) {
     counts.is_slow = completion.duration_ns > kSlowCallNs;
   }
   if (!completion.status.has_value()) {
+    if (completion.status.error().code() == base::ErrorCode::kCancelled &&
+        scheduler.is_failed(task)) {
+      --counts.runs;  // not called: its epoch had failed
+      scheduler.complete_absent(task);
+      return {};
+    }
     ++counts.failed;
+    if (reuse_ != nullptr) {
+      reuse_->forget(task);
+    }
     record(completion, NodeStatus::kFailed);
     fail_node(task, completion.status.error());
     return {};
@@ -258,6 +320,10 @@ base::Status Runner::Impl::finish(Completion& completion) {
     assets_.keep(*plan, scheduler, task);
     scheduler.complete(task);
     return {};
+  }
+  if (reuse_ != nullptr && state_.target(task.node).is_kept) {
+    reuse_->keep(state_, task, completion.duration_ns);
+    tell_reuse(task);
   }
   const bool emitted = std::ranges::any_of(
       scheduler.outputs(task), [](const core::Value& value) { return !value.is_absent(); });
@@ -348,6 +414,9 @@ base::Status Runner::Impl::tick(std::int64_t now_ns) {
       observer->on_log(node, line);
     }
   }
+  if (reuse_ != nullptr) {
+    send_reuse_notes();
+  }
   for (const auto& observer : options_.observers) {
     observer->on_tick(metrics);
   }
@@ -371,6 +440,14 @@ base::Status Runner::Impl::tick(std::int64_t now_ns) {
   }
   coroutines_cancelled_ = is_cancelled;
   return {};
+}
+
+void Runner::Impl::send_reuse_notes() {
+  for (const auto& [node, line] : reuse_->take_notes()) {
+    for (const auto& observer : options_.observers) {
+      observer->on_log(node, line);
+    }
+  }
 }
 
 base::Error Runner::Impl::no_progress() const {

@@ -42,6 +42,7 @@ void Scheduler::resolve_edge(Activation* activation, std::int32_t node, bool mis
 void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) {
   const HotNode& hot = hot_[static_cast<std::size_t>(node)];
   std::uint32_t* remaining = activation->remaining;
+  const bool passed = (remaining[node - hot.first_node] & kPassed) != 0;
   remaining[node - hot.first_node] = kResolved;
   bool any_on_heap = false;
   for (std::int32_t s = hot.first_signal; s < hot.first_signal + hot.num_signals; ++s) {
@@ -62,7 +63,7 @@ void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) 
     }
   }
   if (hot.has_remote || hot.is_collected || hot.turn != kNone || hot.child != kNone) [[unlikely]] {
-    finish_slow(activation, node, skipped);
+    finish_slow(activation, node, skipped, passed);
   }
   if (any_on_heap) {
     count_uses(activation, node);
@@ -75,7 +76,7 @@ void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) 
   }
 }
 
-void Scheduler::finish_slow(Activation* activation, std::int32_t node, bool skipped) {
+void Scheduler::finish_slow(Activation* activation, std::int32_t node, bool skipped, bool passed) {
   const HotNode& hot = hot_[static_cast<std::size_t>(node)];
   if (hot.has_remote) {
     for (std::int32_t s = hot.first_signal; s < hot.first_signal + hot.num_signals; ++s) {
@@ -93,9 +94,20 @@ void Scheduler::finish_slow(Activation* activation, std::int32_t node, bool skip
   if (hot.child != kNone && skipped) {
     close_expansion(activation, hot.child, false);
   }
-  if (hot.turn != kNone) {
+  if (hot.turn != kNone && !passed) {
     pass_turn(hot.turn, activation, true);
   }
+}
+
+void Scheduler::pass_turn_on(const Task& task) {
+  const HotNode& hot = hot_[static_cast<std::size_t>(task.node)];
+  if (hot.turn == kNone || plan_.nodes()[static_cast<std::size_t>(task.node)].source) {
+    return;
+  }
+  auto* const activation = static_cast<Activation*>(task.activation);
+  activation->remaining[task.node - hot.first_node] |= kPassed;
+  pass_turn(hot.turn, activation, true);
+  drain_skips();
 }
 
 void Scheduler::finish_remote(Activation* activation, std::int32_t signal, bool present) {

@@ -98,6 +98,9 @@ class Scheduler {
       drain_skips();
     }
   }
+  /// The task is with an executor that keeps its node's calls in order: the node's next epoch may
+  /// follow it there. Not for sources: whether they have ended must be known first.
+  void pass_turn_on(const Task& task);
   /// The fast face of a node; see FastNode.
   const FastNode& fast(std::int32_t node) const { return fast_[static_cast<std::size_t>(node)]; }
   /// What has been learned of how long a node's calls take.
@@ -201,7 +204,8 @@ class Scheduler {
  private:
   static constexpr std::uint32_t kMissing = 0x8000'0000U;   ///< a required input is absent
   static constexpr std::uint32_t kResolved = 0x4000'0000U;  ///< finished or skipped
-  static constexpr std::uint32_t kCount = 0x3fff'ffffU;
+  static constexpr std::uint32_t kPassed = 0x2000'0000U;    ///< has passed its turn on
+  static constexpr std::uint32_t kCount = 0x1fff'ffffU;
   static constexpr std::size_t kTouched = static_cast<std::size_t>(-1);
 
   /// What finish() needs of a node, in one half cache line.
@@ -261,7 +265,7 @@ class Scheduler {
   void grow_ring();
   void shuffle_head();
   void finish(Activation* activation, std::int32_t node, bool skipped);
-  void finish_slow(Activation* activation, std::int32_t node, bool skipped);
+  void finish_slow(Activation* activation, std::int32_t node, bool skipped, bool passed);
   void finish_remote(Activation* activation, std::int32_t signal, bool present);
   void settle(Activation* activation, std::int32_t node, std::uint32_t remaining);
   void resolve_edge(Activation* activation, std::int32_t node, bool missing);

@@ -301,6 +301,9 @@ void append_summary_fields(const flow::Plan& plan, const flow::RunInfo& info,
     }
     out->key(node.id).begin_object().integer_field("runs", counts.runs);
     out->integer_field("failed", counts.failed).integer_field("retries", counts.retries);
+    if (counts.reused > 0) {
+      out->integer_field("reused", counts.reused);
+    }
     out->key("p50_ms").real(to_ms(counts.duration.quantile_ns(0.5)), 6);
     out->key("p95_ms").real(to_ms(counts.duration.quantile_ns(0.95)), 6);
     out->key("max_ms").real(to_ms(counts.duration.max_ns()), 6);

@@ -114,6 +114,7 @@ base::Status register_read(core::Registry& registry) {
       "checked to be UTF-8, and everything else in the file to be in range.\n\n"
       "CSV columns get their types from the first megabyte: null, int64, bool, date32, time32[s], "
       "timestamp[s], timestamp[ns], float64, text. An IPC file is mapped, not read.";
+  spec.reads_files = {"path"};
   spec.inputs = {path_port()};
   spec.variadic = "values bound in the filter as $name";
   spec.outputs = {{.name = "value", .type = "table", .summary = "the rows, in file order"}};

@@ -179,6 +179,7 @@ base::Status register_sql(core::Registry& registry) {
       "cores and says: this query gives one result in any order of rows. It must end in ORDER BY "
       "on columns without ties, and must not sum or average floats; counts, extrema, quantiles "
       "and sums of integers and decimals are safe.";
+  spec.keeps_results = true;
   spec.variadic = "tables by name, and values bound as $name";
   spec.outputs = {
       {.name = "value", .type = "any", .summary = "the result, a table unless 'result' says else"}};

@@ -229,6 +229,7 @@ base::Status register_write(core::Registry& registry) {
   spec.description =
       "The table is written beside the file, synced, and moved into place: whoever looks sees the "
       "old file or the whole new one, also after a crash. A file that is there is replaced.";
+  spec.has_effects = true;
   spec.inputs = {{.name = "table", .type = "table", .summary = "what to write"}, path_port()};
   spec.outputs = {{.name = "value", .type = "text", .summary = "the path, once the file is there"}};
   spec.parameters = file_parameters(
