@@ -1,6 +1,6 @@
 """noob itself and penstock.compat.noob on the same random tubes.
 
-PENSTOCK_NOOB_COUNT (default 400) tubes from seed PENSTOCK_NOOB_SEED (default 0) on: graphs with generators, classes, coroutines,
+PENSTOCK_NOOB_COUNT (default 300) tubes from seed PENSTOCK_NOOB_SEED (default 0) on: graphs with generators, classes, coroutines,
 maps, gathers, assets, nested tubes and `extends`, run by process(), run() or iter(), and files that are wrong in one way.
 Whether they load, results with their shapes, events that callbacks see and that the store has, warnings and errors must be
 equal; a difference must have a name in tests/differential/deviations.py, and its reason in docs/guide/coming-from-noob.md.
@@ -25,7 +25,7 @@ from differential.deviations import DEVIATIONS, explain  # noqa: E402
 from differential.examples import BY_HAND, SEEDS  # noqa: E402
 from differential.generate import BREAKS, generate  # noqa: E402
 
-COUNT = int(os.environ.get("PENSTOCK_NOOB_COUNT", "400"))
+COUNT = int(os.environ.get("PENSTOCK_NOOB_COUNT", "300"))
 FIRST = int(os.environ.get("PENSTOCK_NOOB_SEED", "0"))
 NOOB = ROOT / ".venv-noob/bin/python"
 GUIDE = ROOT / "docs/guide/coming-from-noob.md"
