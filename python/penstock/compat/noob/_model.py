@@ -20,7 +20,7 @@ class Model:
         for name, default in self.FIELDS.items():
             if name not in values and default is ...:
                 raise TypeError(f"missing key '{name.rstrip('_')}'")
-            setattr(self, name, values.get(name, copy.copy(default)))
+            setattr(self, name, values.get(name, default))  # no default can be changed in place
 
     def to_dict(self) -> dict:
         """As a tube file has it: what is at its default is left out."""
