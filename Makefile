@@ -14,7 +14,7 @@ help:
 	@echo "make bench     the benchmarks against their peers"
 	@echo "make docs      write docs/reference from the registry"
 	@echo "make coverage  line coverage of C++ and Python"
-	@echo "make prove     the long proof: many more random pipelines than make test"
+	@echo "make prove     the long proof: many more random pipelines than make test, against noob too"
 	@echo "make clean     remove the builds, keep .venv, .deps and .data"
 
 run:
@@ -79,6 +79,7 @@ coverage:
 prove:
 	@tools/setup --tests
 	@PENSTOCK_MODEL_COUNT=50000 $(PYTEST) python/tests/test_model.py
+	@PENSTOCK_NOOB_COUNT=10000 $(PYTEST) -s python/tests/test_noob_differential.py
 
 clean:
 	@rm -rf build .stamps

@@ -87,3 +87,21 @@ def touch(array):
     """Look at both ends of a large array, change nothing."""
     assert array[0] == 0.0 and array[-1] == len(array) - 1
     return array
+
+
+def ten_from(x):
+    return list(range(x, x + 10))
+
+
+async def soon(x):
+    return x + 1
+
+
+class Book:
+    def __init__(self):
+        self.pages = 0
+
+
+def note(book, x):
+    book.pages += 1
+    return book.pages

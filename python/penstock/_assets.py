@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import copy as _copy
+import functools
 import inspect
+import sys
 
 from penstock import _nodes
 from penstock._errors import InvalidArgumentError
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature(target) -> inspect.Signature:
+    return inspect.signature(target)
 
 
 class Factory:
@@ -27,8 +34,10 @@ class Factory:
         self._args = tuple(params) if isinstance(params, list) else ()
         self._kwargs = params if isinstance(params, dict) else {}
         self._open: list = []  # (object, context manager) in the order they were entered
+        if _is_noob_asset(target):
+            return
         try:
-            inspect.signature(target).bind(*self._args, **self._kwargs)
+            _signature(target).bind(*self._args, **self._kwargs)
         except TypeError as error:
             raise InvalidArgumentError(
                 f"params do not fit '{type_name}': {error}", id="PS0202"
@@ -37,12 +46,23 @@ class Factory:
             pass  # a builtin without a signature: it says so itself when it is called
 
     def make(self):
+        if _is_noob_asset(self._target):
+            return self._make_noob_asset()
         made = self._target(*self._args, **self._kwargs)
         if inspect.isclass(self._target) or not _is_context_manager(made):
             return made
         value = made.__enter__()
         self._open.append((value, made))
         return value
+
+    def _make_noob_asset(self):
+        """noob's Asset holds the object, between its init() and its deinit()."""
+        asset = self._target.model_construct(id=self._target.__name__, params={}, depends=None)
+        for name, value in self._kwargs.items():
+            setattr(asset, name, value)
+        asset.init()
+        self._open.append((asset.obj, _Initialised(asset)))
+        return asset.obj
 
     def release(self, value) -> None:
         for i in range(len(self._open) - 1, -1, -1):
@@ -60,6 +80,21 @@ class Factory:
     @staticmethod
     def copy(value):
         return _copy.deepcopy(value)
+
+
+class _Initialised:
+    """Ends noob's Asset as a context manager is left."""
+
+    def __init__(self, asset) -> None:
+        self._asset = asset
+
+    def __exit__(self, *_: object) -> None:
+        self._asset.deinit()
+
+
+def _is_noob_asset(target) -> bool:
+    own = getattr(sys.modules.get("noob.asset"), "Asset", None)
+    return own is not None and inspect.isclass(target) and issubclass(target, own)
 
 
 def _is_context_manager(made) -> bool:

@@ -140,6 +140,27 @@ class Epoch:
     def __str__(self) -> str:
         return str(self.root) + "".join(f"/{name}[{index}]" for name, index in self.path)
 
+    def to_wire(self) -> int | list:
+        """As JSON has it: the root number, or a list of it and ``[map id, index]`` per map."""
+        return self.to_payload() if self.path else self.root
+
+    @staticmethod
+    def from_wire(wire: int | list) -> Epoch:
+        """What :meth:`to_wire` gave."""
+        return Epoch(wire) if isinstance(wire, int) else Epoch.from_payload(wire)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """For models of pydantic that hold epochs; called by pydantic only."""
+        from pydantic_core import core_schema
+
+        def read(value: Any) -> Epoch:
+            return value if isinstance(value, Epoch) else Epoch.from_wire(value)
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(Epoch.to_wire, when_used="json")
+        )
+
     def to_payload(self) -> list:
         """What the codec writes."""
         return [self.root, *([name, index] for name, index in self.path)]

@@ -5,6 +5,7 @@ What is found out here once, when a tube is loaded, is used by the extension at 
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import inspect
 import sys
@@ -81,18 +82,54 @@ def _fields(cls: type) -> dict[str, Any]:
     return fields
 
 
+# What a RunnerContext has besides the usual: penstock.compat.noob puts its own runner in.
+more_context: contextvars.ContextVar[dict] = contextvars.ContextVar("penstock_context", default={})  # noqa: B039 - never changed
+
+
 def start_node(node: Any, context: dict) -> Any:
     """Call ``init``; its result, perhaps a coroutine. Called from the extension."""
-    init = node.init
+    init = _life_method(node, "init")
+    if init is None:
+        return None
     for name, hint in _annotations(init).items():
         if _is_runner_context(hint):
-            return init(**{name: context})
+            return init(**{name: context | more_context.get()})
     return init()
 
 
 def stop_node(node: Any) -> Any:
     """Call ``deinit``. Called from the extension."""
-    return node.deinit()
+    deinit = _life_method(node, "deinit")
+    return deinit() if deinit is not None else None
+
+
+def is_noob_node(cls: type) -> bool:
+    """True for classes derived from noob's own Node, or from penstock.compat.noob's."""
+    own = getattr(sys.modules.get("noob.node.base"), "Node", None)
+    return (own is not None and issubclass(cls, own)) or getattr(cls, "is_noob_node", False) is True
+
+
+def is_node(instance: Any) -> bool:
+    """True when its class says that it is a node, and so has ``init`` and ``deinit``."""
+    return isinstance(instance, Node) or is_noob_node(type(instance))
+
+
+_LIFE_MARKS = {"init": "__is_init_method__", "deinit": "__is_deinit_method__"}  # set by noob's decorators
+
+
+def _life_method(instance: Any, name: str) -> Any:
+    """The method called at the beginning or the end; of a plain class the one marked so, if any."""
+    if is_node(instance):
+        return getattr(instance, name)
+    for base in type(instance).__mro__:
+        for attribute, member in vars(base).items():
+            if isinstance(member, types.FunctionType) and hasattr(member, _LIFE_MARKS[name]):
+                return getattr(instance, attribute)
+    return None
+
+
+def _has_life(instance: Any) -> bool:
+    return is_node(instance) or any(_life_method(instance, name) is not None for name in _LIFE_MARKS)
 
 
 def complete(described: tuple, instance: object, type_name: str) -> tuple:
@@ -100,26 +137,43 @@ def complete(described: tuple, instance: object, type_name: str) -> tuple:
 
     Slots that are injected are no slots any more: no edge is needed.
     """
-    node = instance if isinstance(instance, Node) else None
+    node = instance if instance is not None and _has_life(instance) else None
     kind, target, _, slots, *_ = described
     if kind != "function":
         return (*described, False, (), node)
-    if inspect.isasyncgenfunction(target):
+    is_async_generator, is_coroutine, injections, names = _manner(target)
+    if is_async_generator:
         raise InvalidArgumentError(
             f"'{type_name}' is an asynchronous generator, wanted a coroutine, a function, a generator "
             "or a class",
             id="PS0221",
             help="write a class with 'async def process' that awaits the next item of it",
         )
-    injections = _injections(target)
-    names = {name for name, *_ in injections}
-    slots = tuple(slot for slot in slots if slot[0] not in names)
-    return (*described[:3], slots, *described[4:], _is_coroutine(target), injections, node)
+    if names:
+        slots = tuple(slot for slot in slots if slot[0] not in names)
+    return (*described[:3], slots, *described[4:], is_coroutine, injections, node)
+
+
+# What is found out of a function is the same each time: keyed by the function itself.
+_manners: dict = {}
+
+
+def _manner(target: Any) -> tuple:
+    """(is an asynchronous generator, is a coroutine, injections, their names) of what a node calls."""
+    function = getattr(target, "__func__", target)
+    known = _manners.get(function) if isinstance(function, types.FunctionType) else None
+    if known is None:
+        injections = _injections(target)
+        names = {name for name, *_ in injections}
+        known = (inspect.isasyncgenfunction(target), _is_coroutine(target), injections, names)
+        if isinstance(function, types.FunctionType):
+            _manners[function] = known
+    return known
 
 
 def check_no_async_generator(function: Any, type_name: str) -> None:
     """Asynchronous generators are no nodes."""
-    if inspect.isasyncgenfunction(function):
+    if _manner(function)[0]:
         complete(("function", function, None, ()), None, type_name)
 
 
@@ -128,19 +182,27 @@ def dynamic_face(cls: type, params: dict) -> tuple[list[str] | None, list[str] |
 
     The class methods are called with an object whose ``params`` are the node's.
     """
-    if not issubclass(cls, Node):
+    if not issubclass(cls, Node) and not is_noob_node(cls):
         return None, None
-    spec = types.SimpleNamespace(params=params)
+    spec = types.SimpleNamespace(params=params, depends=None)
     found = []
     for name in ("get_signals", "get_slots"):
-        method = getattr(cls, name, None)
-        names = list(method(spec)) if callable(method) else None
+        method = _own_method(cls, name)
+        names = list(method(spec)) if method is not None else None
         if names is not None and not all(isinstance(n, str) and n.isidentifier() for n in names):
             raise InvalidArgumentError(
                 f"'{cls.__name__}.{name}' gives {names!r}, wanted names", id="PS0206"
             )
         found.append(names)
     return found[0] or None, found[1]
+
+
+def _own_method(cls: type, name: str) -> Any:
+    """The class method, unless it is the one that noob's Node has: our own rules are those."""
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return None if base.__module__ == "noob.node.base" else getattr(cls, name)
+    return None
 
 
 def _is_coroutine(target: Any) -> bool:

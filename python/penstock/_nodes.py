@@ -7,6 +7,8 @@ plan is compiled; calls at run time go straight to the object.
 from __future__ import annotations
 
 import builtins
+import contextvars
+import functools
 import importlib
 import inspect
 import sys
@@ -19,14 +21,26 @@ from penstock._errors import InvalidArgumentError, NotFoundError
 # Introspection of plain functions is the same each time: keyed by the function itself.
 _functions: dict = {}
 
+# Looks at what describe() found, (node id, type, params, tuple), and may change the tuple: penstock.compat.noob
+# reads its tubes this way.
+watch: contextvars.ContextVar = contextvars.ContextVar("penstock_watch", default=None)
 
-def describe(type_name: str, params: dict):
+
+def describe(type_name: str, params: dict, node_id: str):
     """None when ``type_name`` is no Python name, else what the extension needs to know (a tuple)."""
+    described = _describe(type_name, params, node_id)
+    watching = watch.get()
+    if described is not None and watching is not None:
+        return watching(node_id, type_name, params, described)
+    return described
+
+
+def _describe(type_name: str, params: dict, node_id: str):
     target = find(type_name)
     if target is None:
         return None
     if inspect.isclass(target):
-        instance = _make_instance(target, type_name, params)
+        instance = _make_instance(target, type_name, params, node_id)
         described = _describe_class(target, instance, type_name, params)
         return _kinds.complete(described, instance, type_name)
     if inspect.isgeneratorfunction(target):
@@ -68,7 +82,8 @@ def _import(module_name: str, type_name: str):
     except ModuleNotFoundError as error:
         missing = error.name or module_name
         if module_name.partition(".")[0] == "noob" and missing.partition(".")[0] == "noob":
-            return _import("penstock" + module_name[4:], type_name)
+            root = "penstock" if module_name.startswith("noob.testing") else "penstock.compat.noob"
+            return _import(root + module_name[4:], type_name)
         if not (module_name == missing or module_name.startswith(missing + ".")):
             # The module exists; something it imports does not.
             raise InvalidArgumentError(
@@ -252,6 +267,8 @@ def _describe_generator(function, type_name: str, params: dict):
 
 
 def _process_method_of(cls: type) -> str:
+    if _kinds.is_noob_node(cls):
+        return "process"
     return next(
         (
             name
@@ -263,7 +280,7 @@ def _process_method_of(cls: type) -> str:
     )
 
 
-def _make_instance(cls: type, type_name: str, params: dict):
+def _make_instance(cls: type, type_name: str, params: dict, node_id: str):
     method = getattr(cls, _process_method_of(cls), None)
     if not callable(method) or method is _kinds.Node.process:
         raise InvalidArgumentError(
@@ -271,6 +288,8 @@ def _make_instance(cls: type, type_name: str, params: dict):
             id="PS0206",
         )
     _kinds.check_no_async_generator(method, f"{type_name}.{method.__name__}")
+    if _kinds.is_noob_node(cls):
+        return _construct(functools.partial(cls, id=node_id), type_name, params)
     return _construct(cls, type_name, params)
 
 
@@ -278,11 +297,15 @@ def _describe_class(cls: type, instance: object, type_name: str, params: dict):
     method_name = _process_method_of(cls)
     method = getattr(instance, method_name)
     function = method.__func__ if inspect.ismethod(method) else method
-    if inspect.isgeneratorfunction(method):
+    # noob's own Node has begun the generator and put a plain function in place of its method.
+    begun = getattr(instance, "_gen", None) if _kinds.is_noob_node(cls) else None
+    if begun is not None:
+        function = cls.process
+    if inspect.isgeneratorfunction(function):
         hints = _hints(function)
         signals = _signals(hints.get("return"), True)
         types = _signal_types(hints, True, signals)
-        return ("generator", method(), None, (), False, False, signals, True, types)
+        return ("generator", begun or method(), None, (), False, False, signals, True, types)
     face = _face(function, type_name)
     slots = face.slots[1:] if inspect.ismethod(method) else face.slots
     dynamic_signals, dynamic_slots = _kinds.dynamic_face(cls, params)
@@ -296,7 +319,7 @@ def _describe_class(cls: type, instance: object, type_name: str, params: dict):
         face.any_positional,
         face.any_keyword and dynamic_slots is None,
         tuple(dynamic_signals or face.signals),
-        bool(getattr(instance, "stateful", True)) if isinstance(instance, _kinds.Node) else True,
+        bool(getattr(instance, "stateful", True)) if _kinds.is_node(instance) else True,
         () if dynamic_signals else face.signal_types,
     )
 

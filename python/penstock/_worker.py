@@ -23,11 +23,17 @@ def describe_host(names: list[str]) -> dict:
 
     objects, script = _describe_main(names) if names else (None, None)
     return {
+        "noob": _reads_noob_tubes(),
         "path": [entry if entry else os.getcwd() for entry in sys.path],
         "objects": objects,
         "script": script,
         "command": is_command(),
     }
+
+
+def _reads_noob_tubes() -> bool:
+    nodes = sys.modules.get("penstock._nodes")
+    return nodes is not None and nodes.watch.get() is not None
 
 
 def _describe_main(names: list[str]) -> tuple[bytes | None, str | None]:
@@ -76,6 +82,10 @@ def prepare(host: dict) -> None:
     from penstock._output import keep_lines
 
     sys.path[:] = host["path"]
+    if host["noob"]:
+        from penstock.compat.noob._load import watch_for_ever
+
+        watch_for_ever()
     keep_lines(results_go_to_stdout=host["command"])
     _share_arrays()
     if host["objects"] is not None:

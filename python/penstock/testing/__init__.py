@@ -5,6 +5,8 @@ They behave like the nodes of the same names in noob's testing module; a tube th
 """
 
 from penstock.testing.assets import (
+    AnyAsset,
+    Initializer,
     LifecycleCounter,
     counter,
     counter_cm,
@@ -61,10 +63,12 @@ from penstock.testing.stateful import (
 )
 
 __all__ = [
+    "AnyAsset",
     "CountSource",
     "CountSourceDecor",
     "DynamicSignals",
     "InitCounter",
+    "Initializer",
     "LifecycleCounter",
     "Multiply",
     "Now",

@@ -44,7 +44,7 @@ def dictify(key: str, items: list) -> dict:
 
 def error(value: Any = None) -> Any:
     """Always raises ValueError."""
-    raise ValueError("This node always fails")
+    raise ValueError("This node just emits errors")
 
 
 def input_party(one: Any, two: Any, three: Any, four: Any, five: Any, six: Any, seven: Any) -> Annotated[bool, Name("works")]:

@@ -13,6 +13,7 @@
 
 #include "penstock/bindings/bind.h"
 #include "penstock/bindings/engine.h"
+#include "penstock/bindings/event_sink.h"
 #include "penstock/bindings/pipeline_file.h"
 #include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_host.h"
@@ -25,6 +26,7 @@
 #include "penstock/flow/result_cache.h"
 #include "penstock/flow/run_limits.h"
 #include "penstock/flow/runner.h"
+#include "penstock/flow/spec_link.h"
 #include "penstock/flow/spec_sources.h"
 #include "penstock/flow/spec_yaml.h"
 #include "penstock/report/html_report.h"
@@ -112,6 +114,18 @@ core::Value native_inputs_from(const nb::dict& inputs) {
   return value_or_throw(core::to_native(inputs_from(inputs)));
 }
 
+/// Values of tube-scoped inputs. An object that has no encoding stays what it is: it can be given
+/// to the nodes of this process.
+core::Value tube_inputs_from(const nb::dict& inputs) {
+  std::vector<core::MapEntry> entries = inputs_from(inputs).as_map();
+  for (core::MapEntry& entry : entries) {
+    if (auto native = core::to_native(entry.second); native.has_value()) {
+      entry.second = std::move(*native);
+    }
+  }
+  return core::Value::map(std::move(entries));
+}
+
 /// While it lives, types named after a file of functions are found in it.
 struct PipelineFileScope {
   PipelineFileScope() = default;
@@ -146,7 +160,7 @@ PyPlan load_plan(const std::string& source, bool is_path, const nb::dict& inputs
   }
   flow::Diagnostics problems = report::check_report(*spec);
   PyPlan out;
-  out.tube_inputs = native_inputs_from(inputs);
+  out.tube_inputs = tube_inputs_from(inputs);
   auto plan = flow::Plan::compile(std::make_shared<const flow::Spec>(std::move(*spec)), resolvers(),
                                   out.tube_inputs);
   if (!plan.has_value()) {
@@ -158,6 +172,18 @@ PyPlan load_plan(const std::string& source, bool is_path, const nb::dict& inputs
   }
   out.plan = std::move(*plan);
   return out;
+}
+
+/// A tube as a dict, with what it extends and contains, before any of its names is looked up.
+nb::object read_spec(const std::string& source, bool is_path, const std::string& name) {
+  auto spec = is_path ? flow::load_spec(source) : flow::parse_spec(source, name);
+  if (!spec.has_value()) {
+    throw_diagnostics(spec.error());
+  }
+  if (const flow::Diagnostics problems = flow::link_spec(*spec); !problems.empty()) {
+    throw_diagnostics(problems);
+  }
+  return to_python(flow::to_value(*spec));
 }
 
 nb::list describe_inputs(const PyPlan& self) {
@@ -200,7 +226,7 @@ class PyRunner {
   PyRunner(const PyPlan& plan, const ExecutorChoice& choice, std::uint64_t seed,
            std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight, nb::object loop,
            bool cache, const nb::dict& resources, std::vector<std::string> tags)
-      : keep_lock_(choice.runner == "sync" && plan.plan->needs_host()) {
+      : plan_(plan.plan), keep_lock_(choice.runner == "sync" && plan.plan->needs_host()) {
     flow::RunnerOptions options;
     options.name = choice.runner;
     options.seed = seed;
@@ -300,6 +326,13 @@ class PyRunner {
   }
   std::span<const std::shared_ptr<CallbackObserver>> callbacks() const { return callbacks_; }
 
+  /// Hands every record of the run to `callable`, see event_sink.h.
+  void add_sink(nb::callable callable) {
+    sinks_.push_back(std::make_shared<EventSink>(Ref(callable.release().ptr()), plan_));
+    runner_->add_observer(sinks_.back());
+  }
+  std::span<const std::shared_ptr<EventSink>> sinks() const { return sinks_; }
+
   /// Records the run in the user's history, with its results.
   void add_history(const nb::dict& inputs) {
     auto history = std::make_shared<flow::HistoryObserver>(flow::user_data_folder());
@@ -373,8 +406,10 @@ class PyRunner {
     }
   }
 
+  std::shared_ptr<const flow::Plan> plan_;
   core::CancelToken cancel_;
   std::vector<std::shared_ptr<CallbackObserver>> callbacks_;
+  std::vector<std::shared_ptr<EventSink>> sinks_;
   bool keep_lock_;
   bool busy_ = false;              // with the lock held
   bool cancel_requested_ = false;  // with the lock held
@@ -387,6 +422,9 @@ int traverse_runner(PyObject* self, visitproc visit, void* arg) {
     for (const auto& observer : nb::inst_ptr<PyRunner>(self)->callbacks()) {
       Py_VISIT(observer->callback());
     }
+    for (const auto& sink : nb::inst_ptr<PyRunner>(self)->sinks()) {
+      Py_VISIT(sink->callable());
+    }
   }
   return 0;
 }
@@ -395,6 +433,9 @@ int clear_runner(PyObject* self) {
   if (nb::inst_ready(self)) {
     for (const auto& observer : nb::inst_ptr<PyRunner>(self)->callbacks()) {
       observer->forget();
+    }
+    for (const auto& sink : nb::inst_ptr<PyRunner>(self)->sinks()) {
+      sink->forget();
     }
   }
   return 0;
@@ -421,6 +462,18 @@ void bind_runner(nb::module_& m) {
 
   m.def("load_plan", &load_plan, nb::arg("source"), nb::arg("is_path"), nb::arg("inputs"),
         nb::arg("name"));
+
+  m.def(
+      "to_yaml",
+      [](const std::string& source) {
+        auto spec = flow::parse_spec(source, "<dict>");
+        if (!spec.has_value()) {
+          throw_diagnostics(spec.error());
+        }
+        return value_or_throw(flow::to_yaml(*spec));
+      },
+      nb::arg("source"), "The canonical YAML of a tube's text.");
+  m.def("read_spec", &read_spec, nb::arg("source"), nb::arg("is_path"), nb::arg("name"));
 
   m.def(
       "add_config_source",
@@ -462,6 +515,7 @@ void bind_runner(nb::module_& m) {
       .def("step", &PyRunner::step)
       .def("run", &PyRunner::run, nb::arg("num_epochs").none(), nb::arg("inputs"))
       .def("add_callback", &PyRunner::add_callback)
+      .def("add_sink", &PyRunner::add_sink)
       .def("add_history", &PyRunner::add_history, nb::arg("inputs"))
       .def("add_report", &PyRunner::add_report, nb::arg("path"), nb::arg("inputs"))
       .def("metrics", &PyRunner::metrics);

@@ -7,6 +7,7 @@
 #include <Python.h>
 
 #include "penstock/base/result.h"
+#include "penstock/core/operator.h"
 #include "penstock/core/value.h"
 
 namespace penstock::bindings {
@@ -15,8 +16,9 @@ namespace penstock::bindings {
 void set_no_event(PyObject* sentinel);
 
 /// Writes `result` (taken over) to `outputs`: one signal gets the value, several share a sequence,
-/// "no event" leaves a signal absent. PS0402 for a wrong number. Lock held.
-base::Status emit(PyObject* result, std::span<core::Value> outputs,
-                  std::span<const std::string> signals);
+/// "no event" leaves a signal absent. noob's marker for "exhausted", alone, ends the node. PS0402
+/// for a wrong number. Lock held.
+base::Result<core::Step> emit(PyObject* result, std::span<core::Value> outputs,
+                              std::span<const std::string> signals);
 
 }  // namespace penstock::bindings

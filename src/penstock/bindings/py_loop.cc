@@ -51,9 +51,7 @@ class CoroutineCall {
       end(base::fail(take_error()));
       return;
     }
-    const base::Status emitted = emit(result, outputs_, signals_);
-    end(emitted.has_value() ? base::Result<core::Step>(core::Step::kDone)
-                            : base::fail(emitted.error()));
+    end(emit(result, outputs_, signals_));
   }
 
   void log(const std::string& line) const {
@@ -189,8 +187,7 @@ base::Result<core::Step> await_result(PyObject* awaitable, const core::Call& cal
     }
     return base::fail(error);
   }
-  PENSTOCK_RETURN_IF_ERROR(emit(result, call.outputs, signals));
-  return core::Step::kDone;
+  return emit(result, call.outputs, signals);
 }
 
 void bind_loop(nb::module_& m) {

@@ -17,6 +17,14 @@
 namespace penstock::bindings {
 namespace {
 
+bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030d0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
 /// init() and deinit() of an object that is a penstock.Node. Lock held.
 class NodeLifecycle final : public core::Lifecycle {
  public:
@@ -32,6 +40,9 @@ class NodeLifecycle final : public core::Lifecycle {
     return call("start_node", context.get(), session);
   }
   base::Status stop(core::State* /*state*/, const core::Session& session) const override {
+    if (is_finalizing()) {
+      return {};  // the interpreter ends, and with it everything deinit() could call
+    }
     return call("stop_node", nullptr, session);
   }
 
@@ -172,8 +183,8 @@ class CallableOperator final : public core::Operator {
       step = base::fail(take_python_error());
     } else if (PyCoro_CheckExact(result) || kind_->is_async) [[unlikely]] {
       step = await_result(result, call, signals_);
-    } else if (auto emitted = emit(result, call.outputs, signals_); !emitted.has_value()) {
-      step = base::fail(std::move(emitted.error()));
+    } else {
+      step = emit(result, call.outputs, signals_);
     }
     for (std::size_t i = 0; i < num_owned; ++i) {
       Py_DECREF(owned[i]);
@@ -235,8 +246,7 @@ class GeneratorOperator final : public core::Operator {
       }
       return base::fail(take_python_error());
     }
-    PENSTOCK_RETURN_IF_ERROR(emit(item, call.outputs, signals_));
-    return core::Step::kDone;
+    return emit(item, call.outputs, signals_);
   }
 
  private:
@@ -277,7 +287,9 @@ class PythonType final : public core::NodeType {
 
   std::string identity() const override {
     const auto encoded = core::encode(fixed_);
-    return fmt::format("python:{}:", name_) + encoded.value_or(std::string());
+    // With an object that has no encoding among its parameters a node is equal to no other.
+    return fmt::format("python:{}:", name_) +
+           (encoded.has_value() ? *encoded : fmt::format("#{}", fmt::ptr(this)));
   }
 
   // Whether a function always gives the same is for its author to say.
@@ -336,8 +348,8 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
   // signals, stateful, types of the signals, is_async, injections, node); slots are (name,
   // required, has_default, positional, type), injections as in read_injections(), node is None or
   // has init() and deinit().
-  Ref found(
-      PyObject_CallMethod(module.get(), "describe", "sO", node.type.c_str(), arguments.get()));
+  Ref found(PyObject_CallMethod(module.get(), "describe", "sOs", node.type.c_str(), arguments.get(),
+                                node.id.c_str()));
   if (!found) {
     return base::fail(take_python_error());
   }

@@ -124,6 +124,10 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0034", "Running the file failed",
      "A file of plain functions is run once when it is loaded, as an import does, and raised.",
      "import nmupy", "import numpy"},
+    {"PS0035", "Tube without noob_id",
+     "noob's tubes have an id, so penstock.compat.noob wants one of every tube that is run. "
+     "penstock.Tube does not.",
+     "nodes:\n  a: {type: my.steps.load}", "noob_id: load\nnodes:\n  a: {type: my.steps.load}"},
     {"PS0101", "Unknown node", "depends names a node that the tube does not have.",
      "depends: contur.value", "depends: counter.value"},
     {"PS0102", "Unknown signal",

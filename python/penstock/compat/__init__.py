@@ -1,0 +1,1 @@
+"""Other libraries' names and shapes over Penstock's runners: ``penstock.compat.noob``."""

@@ -1,0 +1,4 @@
+"""Names that are taken."""
+
+RESERVED_IDS = ("assets", "input", "meta", "tube")
+META_SIGNAL = "__META__"

@@ -1,0 +1,3 @@
+"""Where noob keeps its gather."""
+
+from penstock.compat.noob.node.view import Gather as Gather

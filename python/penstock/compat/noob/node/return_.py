@@ -1,0 +1,3 @@
+"""Where noob keeps its return."""
+
+from penstock.compat.noob.node.view import Return as Return
