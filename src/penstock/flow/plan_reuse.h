@@ -7,6 +7,7 @@
 
 #include "penstock/core/identity.h"
 #include "penstock/core/operator.h"
+#include "penstock/flow/files_seen.h"
 
 namespace penstock::flow {
 
@@ -27,6 +28,7 @@ struct NodeReuse {
 struct PlanReuse {
   std::vector<NodeReuse> nodes;     ///< by plan node
   std::vector<std::int32_t> order;  ///< all nodes, producers first
+  FilesSeen files;                  ///< reduce_plan: those that lineages cover
 };
 
 }  // namespace penstock::flow
