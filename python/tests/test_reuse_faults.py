@@ -173,6 +173,29 @@ def test_a_full_disk(job):
     assert page[1], "everything was kept: the disk was not full"
 
 
+def test_a_file_that_changes_during_the_run(job):
+    """What was read from the new content is never given for the old."""
+    data = job.folder / "data.csv"
+    job.write(
+        tube="input: {path: {type: str, scope: process}, edit: {type: str, scope: process}}\nnodes:\n"
+        "  a_first: {type: work.edit, depends: [path: input.path, text: input.edit]}\n"
+        "  read: {type: table.read, depends: [path: input.path]}\n"
+        "  big: {type: table.sql, depends: [t: read.value], params: {query: 'select max(a) as m from t', result: value}}\n"
+        "  out: {type: return, depends: [m: big.value, edited: a_first.value]}\n",
+        work="from pathlib import Path\ndef edit(path, text):\n    if text:\n        Path(path).write_text(text)\n    return text\n",
+    )
+
+    def run(edit=""):
+        return job.run(inputs={"path": str(data), "edit": edit}).result["m"]
+
+    data.write_text("a\n1\n")
+    assert run("a\n2\n") == 2
+    assert run() == 2
+    data.write_text("a\n1\n")
+    assert run() == 1
+    assert run() == 1
+
+
 # ---- killed runs
 
 

@@ -121,7 +121,7 @@ std::optional<core::Digest> PlanReducer::lineage_of(const InEdge& edge) const {
   return core::hash_bytes(bytes);
 }
 
-std::optional<core::Digest> PlanReducer::lineage_of(std::int32_t node) const {
+std::optional<core::Digest> PlanReducer::lineage_of(std::int32_t node) {
   const NodeReuse& reuse = plan_->reuse()->nodes[at(node)];
   if (!reuse.is_pure) {
     return std::nullopt;
@@ -147,7 +147,7 @@ std::optional<core::Digest> PlanReducer::lineage_of(std::int32_t node) const {
   return core::hash_bytes(bytes);
 }
 
-bool PlanReducer::append_files(std::int32_t node, std::string& bytes) const {
+bool PlanReducer::append_files(std::int32_t node, std::string& bytes) {
   const PlanNode& facts = plan_->nodes()[at(node)];
   for (const core::FileInput& file : plan_->reuse()->nodes[at(node)].files) {
     std::string path = file.path;
@@ -166,7 +166,7 @@ bool PlanReducer::append_files(std::int32_t node, std::string& bytes) const {
       }
       path = native->as_text();
     }
-    const auto sum = digest_of_files(path);
+    const auto sum = files_.digest(path);
     if (!sum.has_value()) {
       return false;
     }
@@ -335,6 +335,7 @@ base::Status PlanReducer::take_kept(std::int32_t node, std::int32_t wanted,
 
 std::shared_ptr<const Plan> PlanReducer::derived() const {
   auto reuse = std::make_shared<PlanReuse>(*plan_->reuse());
+  reuse->files = files_;
   const std::shared_ptr<Plan> plan(new Plan(*plan_));
   for (std::size_t i = 1; i < plan->nodes_.size(); ++i) {
     PlanNode& node = plan->nodes_[i];

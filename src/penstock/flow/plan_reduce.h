@@ -32,10 +32,10 @@ class PlanReducer {
  private:
   void trace_inputs();
   void trace(std::int32_t node);
-  std::optional<core::Digest> lineage_of(std::int32_t node) const;
+  std::optional<core::Digest> lineage_of(std::int32_t node);
   std::optional<core::Digest> lineage_of(const InEdge& edge) const;
   /// The file's digest; the path comes from the parameter or from an input of the run.
-  bool append_files(std::int32_t node, std::string& bytes) const;
+  bool append_files(std::int32_t node, std::string& bytes);
   void look_up(std::int32_t node);
   std::optional<core::Digest> key_of(std::int32_t node) const;
   void find_needed();
@@ -52,7 +52,8 @@ class PlanReducer {
   std::vector<std::optional<core::Digest>> input_digests_;   ///< by input
   std::vector<std::optional<core::Digest>> signal_digests_;  ///< by signal: of its value
   std::vector<std::shared_ptr<const KeptResult>> known_;     ///< by node
-  std::vector<bool> needed_;                                 ///< by node
+  FilesSeen files_;
+  std::vector<bool> needed_;  ///< by node
   std::vector<std::int32_t> stack_;
   std::vector<std::vector<core::Value>> given_;  ///< by node
 };

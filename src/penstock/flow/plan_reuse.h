@@ -9,6 +9,7 @@
 
 #include "penstock/core/identity.h"
 #include "penstock/core/operator.h"
+#include "penstock/flow/files_seen.h"
 
 namespace penstock::flow {
 
@@ -32,6 +33,7 @@ using KeptCalls = std::map<std::pair<std::int32_t, std::vector<std::int64_t>>, c
 struct PlanReuse {
   std::vector<NodeReuse> nodes;     ///< by plan node
   std::vector<std::int32_t> order;  ///< all nodes, producers first
+  FilesSeen files;                  ///< reduce_plan: those that lineages cover
 };
 
 }  // namespace penstock::flow

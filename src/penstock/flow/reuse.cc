@@ -1,15 +1,7 @@
 // See reuse.h.
 #include "penstock/flow/reuse.h"
 
-#include <fcntl.h>
-#include <glob.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -23,63 +15,7 @@ namespace {
 constexpr std::string_view kKey = "penstock-result-1";
 constexpr std::size_t kMaxNotes = 20;
 
-bool is_pattern(const std::string& path) {
-  return path.find_first_of("*?[") != std::string::npos;
-}
-
-base::Result<core::Digest> digest_of_file(const std::string& path) {
-  const auto failed = [&path] {
-    return base::fail(base::ErrorCode::kNotFound,
-                      fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
-  };
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
-    return failed();
-  }
-  struct stat facts{};
-  if (::fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode)) {
-    errno = S_ISDIR(facts.st_mode) ? EISDIR : errno;
-    ::close(file);
-    return failed();
-  }
-  const auto size = static_cast<std::size_t>(facts.st_size);
-  if (size == 0) {
-    ::close(file);
-    return core::hash_bytes(std::string_view());
-  }
-  void* const at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
-  ::close(file);
-  if (at == MAP_FAILED) {
-    return failed();
-  }
-  const core::Digest sum = core::hash_bytes({static_cast<const std::byte*>(at), size});
-  ::munmap(at, size);
-  return sum;
-}
-
 }  // namespace
-
-base::Result<core::Digest> digest_of_files(const std::string& path) {
-  if (!is_pattern(path)) {
-    return digest_of_file(path);
-  }
-  glob_t found{};
-  const int code = ::glob(path.c_str(), 0, nullptr, &found);
-  std::string bytes;
-  base::Status status;
-  for (std::size_t i = 0; code == 0 && i < found.gl_pathc && status.has_value(); ++i) {
-    const std::string name = found.gl_pathv[i];
-    if (const auto sum = digest_of_file(name); sum.has_value()) {
-      append_text(bytes, name);
-      append_digest(bytes, *sum);
-    } else {
-      status = base::fail(sum.error());
-    }
-  }
-  ::globfree(&found);
-  PENSTOCK_RETURN_IF_ERROR(status);
-  return core::hash_bytes(bytes);
-}
 
 std::string input_part_name(const PlanNode& node, std::size_t edge) {
   const core::Binding& binding = node.bindings[edge];
@@ -121,7 +57,7 @@ void KeyMaker::add_known_input(std::string name, const core::Digest& digest) {
 }
 
 base::Status KeyMaker::add_file(const std::string& slot, const std::string& path) {
-  PENSTOCK_ASSIGN_OR_RETURN(const core::Digest sum, digest_of_files(path));
+  PENSTOCK_ASSIGN_OR_RETURN(const core::Digest sum, files_.digest(path));
   append_text(bytes_, slot);
   append_digest(bytes_, sum);
   parts_.push_back({"file " + slot, sum.to_hex()});
@@ -200,7 +136,7 @@ std::optional<Reuse::Pending> Reuse::key_of(const RunState& state, const Task& t
     note(task.node, added.error());
     return std::nullopt;
   }
-  Pending out{.key = maker.key(), .parts = node.parts};
+  Pending out{.key = maker.key(), .parts = node.parts, .files = maker.files()};
   for (core::Part& part : maker.parts()) {
     out.parts.push_back(std::move(part));
   }
@@ -280,6 +216,10 @@ bool Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) 
                     .is_reused = false,
                     .key = pending.key,
                     .parts = pending.parts};
+  if (!pending.files.are_unchanged()) {
+    note(task.node, {base::ErrorCode::kFailedPrecondition, "a file has changed meanwhile"});
+    return true;
+  }
   std::vector<core::Value> outputs;
   for (const core::Value& output : state.outputs(task)) {
     if (output.is_absent()) {
@@ -316,7 +256,7 @@ bool Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) 
 
 void Reuse::link_lineage(const Task& task, const core::Digest& key) {
   const auto& lineage = plan_.reuse()->nodes[static_cast<std::size_t>(task.node)].lineage;
-  if (lineage) {
+  if (lineage && plan_.reuse()->files.are_unchanged()) {
     cache_->also_under(*lineage, key);
   }
 }

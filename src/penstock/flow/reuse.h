@@ -15,16 +15,13 @@
 
 #include "penstock/core/identity.h"
 #include "penstock/flow/executor.h"
+#include "penstock/flow/files_seen.h"
 #include "penstock/flow/observer.h"
 #include "penstock/flow/plan.h"
 #include "penstock/flow/result_cache.h"
 #include "penstock/flow/run_state.h"
 
 namespace penstock::flow {
-
-/// Digest of what the file at `path` holds, of the list of what a pattern matches and holds; of a
-/// folder none.
-base::Result<core::Digest> digest_of_files(const std::string& path);
 
 /// The name of input `edge` of `node` in a Part.
 std::string input_part_name(const PlanNode& node, std::size_t edge);
@@ -42,10 +39,12 @@ class KeyMaker {
 
   core::Digest key() const;
   std::vector<core::Part>& parts() { return parts_; }
+  const FilesSeen& files() const { return files_; }
 
  private:
   std::string bytes_;
   std::vector<core::Part> parts_;
+  FilesSeen files_;
 };
 
 /// Owner thread only (the runner's).
@@ -80,6 +79,7 @@ class Reuse {
   struct Pending {
     core::Digest key;
     std::vector<core::Part> parts;
+    FilesSeen files;
   };
   /// Writes what is kept under `key`, if it is there and whole.
   bool load(const RunState& state, const Task& task, const core::Digest& key);
