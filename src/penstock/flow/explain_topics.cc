@@ -80,11 +80,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "enabled is true, false, or input.<name> of a tube-scoped input.", "enabled: late",
      "enabled: input.late"},
     {"PS0022", "Bad policy",
-     "timeout is a number of seconds or a text such as '30s'; timeout_ms an int above 0; cache "
-     "true, "
-     "false or a map.",
-     "retry is an int from 0 or a map; timeout a number of seconds or a text such as '30s'; "
-     "timeout_ms an int; resources a map; cache true or false; where a text or a map.",
+     "timeout is a number of seconds or a text such as '30s'; timeout_ms an int above 0; cache true "
+     "or false.",
      "timeout: 30 seconds", "timeout: 30s"},
     {"PS0023", "Bad scope",
      "An input has scope tube or process; an asset runner, process or node. An asset that depends "
