@@ -27,7 +27,8 @@ def blocks(page):
 
 def environment(folder):
     path = os.fspath(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
-    return {**os.environ, "PATH": path, "PENSTOCK_HOME": os.fspath(folder / ".penstock"), "NO_COLOR": "1"}
+    mine = {"PATH": path, "PENSTOCK_HOME": os.fspath(folder / ".penstock"), "NO_COLOR": "1", "PENSTOCK_CACHE": "on"}
+    return os.environ | mine
 
 
 def run_console(text, folder, exit_code, where):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from penstock import _core
 from penstock._loop import Loop
+from penstock._runners import as_tags
 from penstock._tube import Tube, _warn_about_extra
 
 _CANCEL_S = 1.0  # what a cancelled epoch has to close before its waiter goes on
@@ -33,6 +34,8 @@ class AsyncRunner:
         seed: int = 0,
         shuffle: int | None = None,
         cache: bool = True,
+        resources: dict[str, Any] | None = None,
+        tags: Iterable[str] = ("local",),
     ) -> None:
         if max_workers is not None and max_workers < 1:
             from penstock._errors import InvalidArgumentError
@@ -41,7 +44,17 @@ class AsyncRunner:
         self.tube = tube
         self._loop = Loop()
         self._runner = _core.Runner(
-            tube._plan, "async", max_workers or 0, 0, seed, shuffle, 64, self._loop, cache
+            tube._plan,
+            "async",
+            max_workers or 0,
+            0,
+            seed,
+            shuffle,
+            64,
+            self._loop,
+            cache,
+            resources=resources or {},
+            tags=as_tags(tags),
         )
         self._process_inputs = {id for id, scope in tube.inputs.items() if scope == "process"}
         # The engine's loop, which waits, has a thread of its own.

@@ -202,14 +202,16 @@ def make_load_error(diagnostics: list[dict], missing: bool) -> LoadError:
     return LoadError(text, diagnostics)
 
 
-def describe_exception(error: BaseException) -> tuple[str, str, str, str]:
-    """(message, trace, id, help) of an exception that a node raised. Called from the extension.
+def describe_exception(error: BaseException) -> tuple[str, str, str, str, str]:
+    """(message, trace, id, help, code) of an exception that a node raised. Called from the extension.
 
     The trace shows the user's innermost frames first and at most six of them: what failed is read
     before how it was reached.
     """
     if isinstance(error, Error):
-        return (error.message, error.trace, error.id, error.help)
+        # Only a run can be cancelled: to raise the class is to fail.
+        code = "internal" if isinstance(error, CancelledError) else error.code
+        return (error.message, error.trace, error.id, error.help, code)
     text = str(error)
     name = type(error).__name__
     message = f"{name}: {text}" if text else name
@@ -223,4 +225,4 @@ def describe_exception(error: BaseException) -> tuple[str, str, str, str]:
         lines.append(f"  {frame.filename}:{frame.lineno} in {frame.name}")
         if frame.line:
             lines.append(f"    {frame.line}")
-    return (message, "\n".join(lines), "", "")
+    return (message, "\n".join(lines), "", "", "internal")

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-_WATCH_S = 0.05  # how soon a coroutine that the runner's thread waits for learns of a cancelled run
+_WATCH_S = 0.004  # how soon a coroutine that the runner's thread waits for learns of a cancelled run
 _END_S = 1.0  # what a cancelled coroutine has to come to its end
 
 # The call (_core.CoroutineCall) that the present coroutine belongs to: what it prints is its log.
@@ -45,17 +45,18 @@ class Loop:
         """Nothing of the caller's is kept between its calls."""
         self._context = None
 
-    def run(self, awaitable: Awaitable) -> Any:
-        """Its result, once it has one."""
-        coroutine = awaitable if asyncio.iscoroutine(awaitable) else _await(awaitable)
+    def run(self, awaitable: Awaitable, timeout: float | None = None) -> Any:
+        """Its result, once it has one. It is cancelled after ``timeout`` seconds."""
+        coroutine = _as_coroutine(awaitable, timeout)
         if self._is_borrowed or self._thread is not None or asyncio._get_running_loop() is not None:
             return self._run_there(coroutine)
         return self._run_here(coroutine)
 
-    def start(self, awaitable: Awaitable, call: Any) -> None:
-        """Begin it, on the loop's thread; ``call(task)`` is called there when it has ended."""
+    def start(self, awaitable: Awaitable, call: Any, timeout: float | None = None) -> None:
+        """Begin it, on the loop's thread; ``call(task)`` is called there when it has ended. It is
+        cancelled after ``timeout`` seconds."""
         loop = self._loop_with_thread()
-        self._waiting.append((awaitable, call))
+        self._waiting.append((_as_coroutine(awaitable, timeout), call))
         if not self._is_woken:
             self._is_woken = True
             loop.call_soon_threadsafe(self._begin)
@@ -135,8 +136,7 @@ class Loop:
         self._is_woken = False
         loop = self._loop
         while self._waiting:
-            awaitable, call = self._waiting.popleft()
-            coroutine = awaitable if asyncio.iscoroutine(awaitable) else _await(awaitable)
+            coroutine, call = self._waiting.popleft()
             context = self._context.copy() if self._context is not None else contextvars.Context()
             context.run(current_call.set, call)
             task = loop.create_task(coroutine, context=context)
@@ -150,8 +150,23 @@ class Loop:
             task.cancel()
 
 
+def _as_coroutine(awaitable: Awaitable, timeout: float | None) -> Any:
+    if timeout is not None:
+        return _within(awaitable, timeout)
+    return awaitable if asyncio.iscoroutine(awaitable) else _await(awaitable)
+
+
 async def _await(awaitable: Awaitable) -> Any:
     return await awaitable
+
+
+async def _within(awaitable: Awaitable, timeout: float) -> Any:
+    task = asyncio.current_task()
+    alarm = asyncio.get_running_loop().call_later(timeout, task.cancel)
+    try:
+        return await awaitable
+    finally:
+        alarm.cancel()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from penstock import _core
@@ -40,6 +41,8 @@ def run(
     seed: int = 0,
     max_workers: int | None = None,
     task_timeout: float = 300,
+    resources: dict[str, Any] | None = None,
+    tags: Iterable[str] = ("local",),
     report: str | os.PathLike | None = None,
     history: bool = True,
     cache: bool = True,
@@ -60,6 +63,11 @@ def run(
         Threads or processes; None: one per core.
     task_timeout : float
         Seconds a task may take in a worker process.
+    resources : dict, optional
+        What there is for nodes that ask for some: ``cpu`` (cores), ``io`` (slots), ``memory`` (bytes, or
+        a text such as ``"8GiB"``). The machine's, where nothing is said.
+    tags : iterable of str
+        What this place is called, for nodes that say ``where`` they may run.
     report : path, optional
         Write a page about the run there, while it runs.
     history : bool
@@ -84,7 +92,7 @@ def run(
     _warn_about_extra(inputs, set(tube.inputs), "the tube's inputs")
     if runner not in RUNNERS:
         _core.check_runner(runner)
-    options: dict[str, Any] = {"seed": seed, "cache": cache}
+    options: dict[str, Any] = {"seed": seed, "cache": cache, "resources": resources, "tags": tags}
     if runner != "sync":
         options["max_workers"] = max_workers
     if runner == "processes":

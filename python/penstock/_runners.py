@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from penstock import _core
 from penstock._tube import Tube, _warn_about_extra
+
+
+def as_tags(tags: Iterable[str]) -> list[str]:
+    """A list of tags; a single text is one tag."""
+    return [tags] if isinstance(tags, str) else list(tags)
 
 
 class Runner:
@@ -15,6 +20,10 @@ class Runner:
 
     Not thread-safe: one call at a time, and none from inside a node or a callback. An error closes
     its epoch; the runner stays usable.
+
+    ``resources`` says what the run has for nodes that ask for some: ``cpu`` (cores; else the machine's),
+    ``io`` (slots; else 64), ``memory`` (bytes, or a text such as ``"8GiB"``; else the machine's).
+    ``tags`` are what this place is called, for nodes that say ``where`` they may run.
     """
 
     _name = ""
@@ -28,6 +37,8 @@ class Runner:
         seed: int = 0,
         shuffle: int | None = None,
         cache: bool = True,
+        resources: dict[str, Any] | None = None,
+        tags: Iterable[str] = ("local",),
     ) -> None:
         if max_workers is not None and max_workers < 1:
             from penstock._errors import InvalidArgumentError
@@ -38,7 +49,17 @@ class Runner:
         self.tube = tube
         in_flight = 1 if self._name == "sync" else 64
         self._runner = _core.Runner(
-            tube._plan, self._name, max_workers or 0, task_timeout, seed, shuffle, in_flight, None, cache
+            tube._plan,
+            self._name,
+            max_workers or 0,
+            task_timeout,
+            seed,
+            shuffle,
+            in_flight,
+            None,
+            cache,
+            resources=resources or {},
+            tags=as_tags(tags),
         )
         self._process_inputs = {id for id, scope in tube.inputs.items() if scope == "process"}
         self._running = False
@@ -137,9 +158,18 @@ class SynchronousRunner(Runner):
     _name = "sync"
 
     def __init__(
-        self, tube: Tube, *, seed: int = 0, shuffle: int | None = None, cache: bool = True
+        self,
+        tube: Tube,
+        *,
+        seed: int = 0,
+        shuffle: int | None = None,
+        cache: bool = True,
+        resources: dict[str, Any] | None = None,
+        tags: Iterable[str] = ("local",),
     ) -> None:
-        super().__init__(tube, seed=seed, shuffle=shuffle, cache=cache)
+        super().__init__(
+            tube, seed=seed, shuffle=shuffle, cache=cache, resources=resources, tags=tags
+        )
 
 
 class ThreadedRunner(Runner):
@@ -155,8 +185,18 @@ class ThreadedRunner(Runner):
         seed: int = 0,
         shuffle: int | None = None,
         cache: bool = True,
+        resources: dict[str, Any] | None = None,
+        tags: Iterable[str] = ("local",),
     ) -> None:
-        super().__init__(tube, max_workers=max_workers, seed=seed, shuffle=shuffle, cache=cache)
+        super().__init__(
+            tube,
+            max_workers=max_workers,
+            seed=seed,
+            shuffle=shuffle,
+            cache=cache,
+            resources=resources,
+            tags=tags,
+        )
 
 
 class MultiProcessRunner(Runner):
@@ -179,6 +219,8 @@ class MultiProcessRunner(Runner):
         seed: int = 0,
         shuffle: int | None = None,
         cache: bool = True,
+        resources: dict[str, Any] | None = None,
+        tags: Iterable[str] = ("local",),
     ) -> None:
         super().__init__(
             tube,
@@ -187,6 +229,8 @@ class MultiProcessRunner(Runner):
             seed=seed,
             shuffle=shuffle,
             cache=cache,
+            resources=resources,
+            tags=tags,
         )
 
 

@@ -26,11 +26,14 @@ def tube_files():
     return sorted(found)
 
 
+OTHERS_OF_FORM = {"PS0104", "PS0122", "PS0123", "PS0124", "PS0125", "PS0126"}
+
+
 def is_well_formed(path, folder):
     """The reader accepts it: whatever is wrong with it is wiring, types or this version."""
     done = penstock(["check", "--json", str(path)], folder)
     problems = json.loads(done.stdout)["files"][0]["problems"]
-    of_form = [p["id"] for p in problems if p["id"].startswith("PS00") or p["id"] == "PS0104"]
+    of_form = [p["id"] for p in problems if p["id"].startswith("PS00") or p["id"] in OTHERS_OF_FORM]
     return not [id for id in of_form if id != "PS0026"]
 
 
@@ -200,7 +203,30 @@ WRONG = {
     "text of extends": "extends: base",
     "negative retry": "nodes: {a: {type: sum, retry: -1}}",
     "a list": "[]",
+    "retry without attempts": "nodes: {a: {type: sum, retry: {'on': unavailable}}}",
+    "misspelt key of retry": "nodes: {a: {type: sum, retry: {attempts: 2, backof_ms: 1}}}",
+    "misspelt error code": "nodes: {a: {type: sum, retry: {attempts: 2, 'on': [unavailble]}}}",
+    "jitter above 1": "nodes: {a: {type: sum, retry: {attempts: 2, jitter: 1.5}}}",
+    "unknown resource": "nodes: {a: {type: sum, resources: {gpu: 1}}}",
+    "part of a slot": "nodes: {a: {type: sum, resources: {io: 0.5}}}",
+    "unknown unit": "nodes: {a: {type: sum, resources: {memory: 2 gigs}}}",
+    "tag of two words": "nodes: {a: {type: sum, where: two words}}",
+    "misspelt key of where": "nodes: {a: {type: sum, where: {tag: gpu}}}",
 }
+RIGHT = [
+    "retry: 3",
+    "retry: {attempts: 1, backoff_ms: 0, max_ms: 5, jitter: 0.25, 'on': data_loss}",  # PyYAML is of YAML 1.1
+    "retry: {attempts: 2, 'on': [unavailable, ConnectionError, socket.timeout, pkg.mod.Busy]}",
+    "timeout_ms: 5",
+    "timeout: 30s",
+    "resources: {cpu: 1.5, io: 2, memory: 4096}",
+    "resources: {memory: 1.5GiB}",
+    "resources: {memory: 512 MB}",
+    "where: gpu",
+    "where: [gpu, lab-3]",
+    "where: {tags: [gpu]}",
+    "where: {tags: gpu}",
+]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -208,6 +234,14 @@ def test_schema_refuses_what_the_reader_refuses(validator, tmp_path, name):
     assert not validator.is_valid(yaml.safe_load(WRONG[name]))
     (tmp_path / "tube.yaml").write_text(WRONG[name])
     assert not is_well_formed("tube.yaml", tmp_path)
+
+
+@pytest.mark.parametrize("policy", RIGHT)
+def test_schema_accepts_every_form_of_policy(validator, tmp_path, policy):
+    text = f"nodes:\n  a:\n    type: sum\n    {policy}\n"
+    assert validator.is_valid(yaml.safe_load(text))
+    (tmp_path / "tube.yaml").write_text(text)
+    assert is_well_formed("tube.yaml", tmp_path)
 
 
 def test_schema_lets_an_extended_node_leave_out_its_type(validator):

@@ -53,7 +53,21 @@ Scale measure() {
 const Scale kScale = measure();
 #endif
 
+class RealClock final : public Clock {
+ public:
+  std::int64_t now_ns() const override { return monotonic_ns(); }
+  void sleep_until(std::int64_t due_ns) override {
+    const timespec due{.tv_sec = due_ns / 1'000'000'000, .tv_nsec = due_ns % 1'000'000'000};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, nullptr);
+  }
+};
+
 }  // namespace
+
+Clock& real_clock() {
+  static RealClock clock;
+  return clock;
+}
 
 std::int64_t monotonic_ns() {
   return read(CLOCK_MONOTONIC);

@@ -15,4 +15,28 @@ std::int64_t unix_us();
 /// 8 ns, drifts less than 1 us/s from monotonic_ns); else monotonic_ns() itself. Thread-safe.
 std::int64_t fast_ns();
 
+/// Time for whatever waits: retries, limits, deadlines. Tests give a VirtualClock.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  /// Nanoseconds from an arbitrary start; never goes back.
+  virtual std::int64_t now_ns() const = 0;
+  /// Returns at `due_ns`, or sooner: callers look at the time again.
+  virtual void sleep_until(std::int64_t due_ns) = 0;
+};
+
+/// monotonic_ns(). A signal ends a sleep. Thread-safe.
+Clock& real_clock();
+
+/// Stands still until it is told to go on; a sleep takes it to its end at once. Owner thread only.
+class VirtualClock final : public Clock {
+ public:
+  std::int64_t now_ns() const override { return now_ns_; }
+  void sleep_until(std::int64_t due_ns) override { now_ns_ = due_ns > now_ns_ ? due_ns : now_ns_; }
+  void advance(std::int64_t ns) { now_ns_ += ns; }
+
+ private:
+  std::int64_t now_ns_ = 0;
+};
+
 }  // namespace penstock::base

@@ -32,5 +32,22 @@ TEST(ClockTest, UnixTimeIsInThisCentury) {
   EXPECT_LT(unix_us(), std::int64_t{4'100'000'000} * 1'000'000);
 }
 
+TEST(ClockTest, AVirtualSleepTakesNoTime) {
+  VirtualClock clock;
+  clock.sleep_until(std::int64_t{3'600} * 1'000'000'000);
+  EXPECT_EQ(clock.now_ns(), std::int64_t{3'600} * 1'000'000'000);
+  clock.sleep_until(5);  // the past
+  EXPECT_EQ(clock.now_ns(), std::int64_t{3'600} * 1'000'000'000);
+  clock.advance(7);
+  EXPECT_EQ(clock.now_ns(), std::int64_t{3'600} * 1'000'000'000 + 7);
+}
+
+TEST(ClockTest, ARealSleepEndsInTime) {
+  Clock& clock = real_clock();
+  const std::int64_t due = clock.now_ns() + 1'000'000;
+  clock.sleep_until(due);
+  EXPECT_GE(clock.now_ns(), due);
+}
+
 }  // namespace
 }  // namespace penstock::base

@@ -1,38 +1,36 @@
 #include "penstock/base/result.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 
 namespace penstock::base {
 
+namespace {
+
+constexpr std::array<std::string_view, 12> kNames{
+    "invalid_argument",    "not_found",          "already_exists", "out_of_range",
+    "failed_precondition", "resource_exhausted", "cancelled",      "deadline_exceeded",
+    "unavailable",         "data_loss",          "unimplemented",  "internal"};
+
+}  // namespace
+
 std::string_view to_string(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidArgument:
-      return "invalid_argument";
-    case ErrorCode::kNotFound:
-      return "not_found";
-    case ErrorCode::kAlreadyExists:
-      return "already_exists";
-    case ErrorCode::kOutOfRange:
-      return "out_of_range";
-    case ErrorCode::kFailedPrecondition:
-      return "failed_precondition";
-    case ErrorCode::kResourceExhausted:
-      return "resource_exhausted";
-    case ErrorCode::kCancelled:
-      return "cancelled";
-    case ErrorCode::kDeadlineExceeded:
-      return "deadline_exceeded";
-    case ErrorCode::kUnavailable:
-      return "unavailable";
-    case ErrorCode::kDataLoss:
-      return "data_loss";
-    case ErrorCode::kUnimplemented:
-      return "unimplemented";
-    case ErrorCode::kInternal:
-      return "internal";
+  const auto index = static_cast<std::size_t>(code) - 1;
+  return index < kNames.size() ? kNames[index] : kNames.back();
+}
+
+std::optional<ErrorCode> error_code_of(std::string_view name) {
+  const auto at = std::ranges::find(kNames, name);
+  if (at == kNames.end()) {
+    return std::nullopt;
   }
-  return "internal";
+  return static_cast<ErrorCode>(at - kNames.begin() + 1);
+}
+
+std::span<const std::string_view> error_code_names() {
+  return kNames;
 }
 
 Error::Error(ErrorCode code, std::string message)

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +34,10 @@ enum class ErrorCode : std::uint8_t {
 
 /// Stable snake_case name of a code ("invalid_argument"); the same in Python, JSON and docs.
 std::string_view to_string(ErrorCode code);
+/// The code of a name, if it is one.
+std::optional<ErrorCode> error_code_of(std::string_view name);
+/// All names, in the order of the codes.
+std::span<const std::string_view> error_code_names();
 
 /// What an error was in the language it was raised in, kept for whoever raises it there again.
 /// Immutable, thread-safe.
@@ -40,6 +46,9 @@ class ErrorCause {
   virtual ~ErrorCause() = default;
   /// Bytes another process of the same run can make an equal one from; empty when there are none.
   virtual std::string portable() const = 0;
+  /// Full names of its type and of those it is derived from, one a line, its own first; so that a
+  /// policy may speak of them. Empty when there are none.
+  virtual std::string kinds() const { return {}; }
 };
 
 /// What went wrong: immutable, 16 bytes, cheap to copy, safe to share between threads.

@@ -62,5 +62,14 @@ TEST(CheckDeathTest, SaysFileAndCondition) {
   EXPECT_DEATH(PENSTOCK_CHECK(1 + 1 == 3), "result_test.cc.*1 \\+ 1 == 3");
 }
 
+TEST(ResultTest, EveryCodeHasANameThatLeadsBackToIt) {
+  ASSERT_EQ(error_code_names().size(), 12U);
+  for (int code = 1; code <= 12; ++code) {
+    EXPECT_EQ(error_code_of(to_string(static_cast<ErrorCode>(code))), static_cast<ErrorCode>(code));
+  }
+  EXPECT_EQ(to_string(ErrorCode::kUnavailable), "unavailable");
+  EXPECT_EQ(error_code_of("unavailible"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace penstock::base

@@ -25,6 +25,11 @@ int cli_main(const std::vector<std::string>& args) {
     return make_executor(plan, {request.runner, request.num_workers, request.task_timeout_s},
                          tube_inputs);
   };
+  host.make_isolation = [](const flow::Plan& plan, const std::string& runner,
+                           const core::Value& tube_inputs) {
+    const core::HostLock lock;
+    return make_isolation(plan, runner, tube_inputs);
+  };
   host.read_functions = [](const std::string& path, bool execute) {
     const core::HostLock lock;
     return read_pipeline_file(path, execute);

@@ -9,6 +9,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "penstock/bindings/bind.h"
 #include "penstock/bindings/engine.h"
@@ -23,6 +24,7 @@
 #include "penstock/flow/history.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/result_cache.h"
+#include "penstock/flow/run_limits.h"
 #include "penstock/flow/runner.h"
 #include "penstock/flow/spec_link.h"
 #include "penstock/flow/spec_sources.h"
@@ -223,7 +225,7 @@ class PyRunner {
  public:
   PyRunner(const PyPlan& plan, const ExecutorChoice& choice, std::uint64_t seed,
            std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight, nb::object loop,
-           bool cache)
+           bool cache, const nb::dict& resources, std::vector<std::string> tags)
       : plan_(plan.plan), keep_lock_(choice.runner == "sync" && plan.plan->needs_host()) {
     flow::RunnerOptions options;
     options.name = choice.runner;
@@ -234,6 +236,10 @@ class PyRunner {
     if (cache && plan.plan->reuse() != nullptr) {
       options.cache = value_or_throw(flow::open_user_cache());
     }
+    options.resources =
+        value_or_throw(flow::run_resources(native_inputs_from(resources), choice.num_workers));
+    options.tags = std::move(tags);
+    options.isolation = value_or_throw(make_isolation(*plan.plan, choice.runner, plan.tube_inputs));
     if (!loop.is_none()) {
       options.loop = std::make_shared<PyLoop>(Ref(loop.release().ptr()));
     }
@@ -485,13 +491,17 @@ void bind_runner(nb::module_& m) {
           "__init__",
           [](PyRunner* self, const PyPlan& plan, const std::string& runner, std::int32_t workers,
              double task_timeout_s, std::uint64_t seed, std::optional<std::uint64_t> shuffle,
-             std::int32_t max_epochs_in_flight, nb::object loop, bool cache) {
-            new (self) PyRunner(plan, {runner, workers, task_timeout_s}, seed, shuffle,
-                                max_epochs_in_flight, std::move(loop), cache);
+             std::int32_t max_epochs_in_flight, nb::object loop, bool cache,
+             const nb::dict& resources, std::vector<std::string> tags) {
+            new (self)
+                PyRunner(plan, {runner, workers, task_timeout_s}, seed, shuffle,
+                         max_epochs_in_flight, std::move(loop), cache, resources, std::move(tags));
           },
           nb::arg("plan"), nb::arg("runner"), nb::arg("workers"), nb::arg("task_timeout_s"),
           nb::arg("seed"), nb::arg("shuffle").none(), nb::arg("max_epochs_in_flight"),
-          nb::arg("loop").none() = nb::none(), nb::arg("cache") = true, nb::keep_alive<1, 2>())
+          nb::arg("loop").none() = nb::none(), nb::arg("cache") = true,
+          nb::arg("resources") = nb::dict(), nb::arg("tags") = std::vector<std::string>{"local"},
+          nb::keep_alive<1, 2>())
       .def("skip_known", &PyRunner::skip_known, nb::arg("inputs"))
       .def("init", &PyRunner::init)
       .def("deinit", &PyRunner::deinit)

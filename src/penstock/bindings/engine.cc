@@ -11,6 +11,7 @@
 #include "penstock/bindings/py_value.h"
 #include "penstock/cli/executors.h"
 #include "penstock/exec/inline_executor.h"
+#include "penstock/exec/isolated_calls.h"
 #include "penstock/exec/process_executor.h"
 #include "penstock/exec/thread_executor.h"
 #include "penstock/flow/packs.h"
@@ -18,9 +19,8 @@
 namespace penstock::bindings {
 namespace {
 
-base::Result<std::unique_ptr<flow::Executor>> make_processes(const flow::Plan& plan,
-                                                             const ExecutorChoice& choice,
-                                                             const core::Value& tube_inputs) {
+base::Result<exec::ProcessOptions> process_options(const flow::Plan& plan,
+                                                   const core::Value& tube_inputs) {
   PyObject* module = PyImport_ImportModule("penstock._worker");
   PyObject* command = module != nullptr ? PyObject_CallMethod(module, "command", nullptr) : nullptr;
   Py_XDECREF(module);
@@ -42,6 +42,13 @@ base::Result<std::unique_ptr<flow::Executor>> make_processes(const flow::Plan& p
     options.command.push_back(word.as_text());
   }
   PENSTOCK_ASSIGN_OR_RETURN(options.plan, make_plan_blob(plan, tube_inputs));
+  return options;
+}
+
+base::Result<std::unique_ptr<flow::Executor>> make_processes(const flow::Plan& plan,
+                                                             const ExecutorChoice& choice,
+                                                             const core::Value& tube_inputs) {
+  PENSTOCK_ASSIGN_OR_RETURN(exec::ProcessOptions options, process_options(plan, tube_inputs));
   options.num_workers = choice.num_workers;
   options.task_timeout_ms = static_cast<std::int64_t>(choice.task_timeout_s * 1000);
   return std::make_unique<exec::ProcessExecutor>(std::move(options));
@@ -82,6 +89,16 @@ base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& pl
     return std::make_unique<exec::ThreadExecutor>(choice.num_workers);
   }
   return make_processes(plan, choice, tube_inputs);
+}
+
+base::Result<std::shared_ptr<flow::Isolation>> make_isolation(const flow::Plan& plan,
+                                                              std::string_view runner,
+                                                              const core::Value& tube_inputs) {
+  if (runner == "processes" || std::ranges::none_of(plan.nodes(), flow::needs_isolation)) {
+    return nullptr;
+  }
+  PENSTOCK_ASSIGN_OR_RETURN(exec::ProcessOptions options, process_options(plan, tube_inputs));
+  return std::make_shared<exec::IsolatedCalls>(std::move(options));
 }
 
 }  // namespace penstock::bindings

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "penstock/flow/executor.h"
+#include "penstock/flow/isolation.h"
 #include "penstock/flow/plan.h"
 
 namespace penstock::bindings {
@@ -33,5 +34,11 @@ base::Status check_runner(std::string_view name);
 base::Result<std::unique_ptr<flow::Executor>> make_executor(const flow::Plan& plan,
                                                             const ExecutorChoice& choice,
                                                             const core::Value& tube_inputs);
+
+/// Where that runner ends Python functions at their timeout; null when no node has need of it, or
+/// the runner's own processes do. Lock held.
+base::Result<std::shared_ptr<flow::Isolation>> make_isolation(const flow::Plan& plan,
+                                                              std::string_view runner,
+                                                              const core::Value& tube_inputs);
 
 }  // namespace penstock::bindings

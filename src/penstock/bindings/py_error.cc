@@ -39,6 +39,21 @@ class KeptException final : public base::ErrorCause {
       return {};
     }
   }
+  std::string kinds() const override {
+    const core::HostLock lock;
+    std::string names;
+    try {
+      const nb::object exception = nb::steal(unbox(exception_));
+      for (const nb::handle type : exception.type().attr("__mro__")) {
+        const auto module = nb::cast<std::string>(type.attr("__module__"));
+        names += (names.empty() ? "" : "\n") + module + "." +
+                 nb::cast<std::string>(type.attr("__qualname__"));
+      }
+    } catch (nb::python_error&) {
+      return {};
+    }
+    return names;
+  }
 
  private:
   mutable core::Value exception_;  ///< guarded by the interpreter lock

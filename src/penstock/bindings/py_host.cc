@@ -209,8 +209,11 @@ base::Error take_python_error() {
     PyObject* parts =
         module != nullptr ? PyObject_CallMethod(module, "describe_exception", "O", value) : nullptr;
     const char *message = nullptr, *text = nullptr, *id = nullptr, *help = nullptr;
-    if (parts != nullptr && PyArg_ParseTuple(parts, "zzzz", &message, &text, &id, &help) != 0) {
-      error = base::Error(base::ErrorCode::kInternal, message != nullptr ? message : "")
+    const char* code = nullptr;
+    if (parts != nullptr &&
+        PyArg_ParseTuple(parts, "zzzzs", &message, &text, &id, &help, &code) != 0) {
+      error = base::Error(base::error_code_of(code).value_or(base::ErrorCode::kInternal),
+                          message != nullptr ? message : "")
                   .with_trace(text != nullptr ? text : "")
                   .with_id(id != nullptr ? id : "")
                   .with_help(help != nullptr ? help : "");

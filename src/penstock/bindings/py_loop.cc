@@ -1,10 +1,12 @@
 #include "penstock/bindings/py_loop.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
+#include "penstock/base/clock.h"
 #include "penstock/bindings/bind.h"
 #include "penstock/bindings/py_emit.h"
 #include "penstock/bindings/py_host.h"
@@ -78,6 +80,18 @@ class CoroutineCall {
   std::vector<std::int64_t> path_;
 };
 
+/// How long a coroutine may go on: None, or seconds, a little more than there are, so that the call
+/// is late by the engine's clock when it is cancelled. A new reference, or null with a Python
+/// error.
+PyObject* seconds_left(std::int64_t deadline_ns) {
+  constexpr double kMargin = 0.001;
+  if (deadline_ns == 0) {
+    return Py_NewRef(Py_None);
+  }
+  const auto left_ns = static_cast<double>(deadline_ns - base::fast_ns());
+  return PyFloat_FromDouble(std::max(left_ns, 0.0) * 1e-9 + kMargin);
+}
+
 }  // namespace
 
 PyLoop::~PyLoop() {
@@ -124,10 +138,13 @@ void PyLoop::cancel() {
   Py_XDECREF(done);
 }
 
-PyObject* PyLoop::run(PyObject* awaitable) {
+PyObject* PyLoop::run(PyObject* awaitable, std::int64_t deadline_ns) {
   const Ref owned(awaitable);
   PyObject* const python = loop();
-  return python != nullptr ? PyObject_CallMethod(python, "run", "O", awaitable) : nullptr;
+  const Ref timeout(seconds_left(deadline_ns));
+  return python != nullptr && timeout
+             ? PyObject_CallMethod(python, "run", "OO", awaitable, timeout.get())
+             : nullptr;
 }
 
 base::Status PyLoop::start(PyObject* awaitable, const core::Call& call,
@@ -138,7 +155,10 @@ base::Status PyLoop::start(PyObject* awaitable, const core::Call& call,
     return base::fail(take_python_error());
   }
   nb::object end = nb::cast(CoroutineCall(call, signals));
-  PyObject* begun = PyObject_CallMethod(python, "start", "OO", awaitable, end.ptr());
+  const Ref timeout(seconds_left(call.context->deadline_ns));
+  PyObject* begun =
+      timeout ? PyObject_CallMethod(python, "start", "OOO", awaitable, end.ptr(), timeout.get())
+              : nullptr;
   if (begun == nullptr) {
     nb::cast<CoroutineCall&>(end).forget();
     return base::fail(take_python_error());
@@ -159,7 +179,7 @@ base::Result<core::Step> await_result(PyObject* awaitable, const core::Call& cal
     PENSTOCK_RETURN_IF_ERROR(loop->start(awaitable, call, signals));
     return core::Step::kPending;
   }
-  PyObject* result = loop->run(awaitable);
+  PyObject* result = loop->run(awaitable, call.context->deadline_ns);
   if (result == nullptr) {
     base::Error error = take_python_error();
     if (call.context->is_cancelled() && error.message().starts_with("CancelledError")) {

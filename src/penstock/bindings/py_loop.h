@@ -30,9 +30,9 @@ class PyLoop final : public core::HostLoop {
 
   void cancel() override;
 
-  /// What `awaitable` (taken over) gives: a new reference, or null with a Python error set. Lock
-  /// held.
-  PyObject* run(PyObject* awaitable);
+  /// What `awaitable` (taken over) gives: a new reference, or null with a Python error set. It is
+  /// cancelled at `deadline_ns` of base::fast_ns(), unless that is 0. Lock held.
+  PyObject* run(PyObject* awaitable, std::int64_t deadline_ns = 0);
 
   /// Begins `awaitable` (taken over); its end is told to `call.later`. `signals` outlive that. An
   /// error: it was not begun. Lock held.

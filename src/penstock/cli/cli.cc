@@ -13,14 +13,15 @@
 
 #include "penstock/base/version.h"
 #include "penstock/cli/commands.h"
+#include "penstock/cli/sizes.h"
 #include "penstock/cli/worker.h"
 
 namespace penstock::cli {
 namespace {
 
-constexpr std::array<const char*, 14> kCommandNames{
-    "run", "check",   "graph",  "fmt",  "new",     "stub", "schema",
-    "ops", "explain", "doctor", "show", "history", "why",  "completion"};
+constexpr std::array<const char*, 15> kCommandNames{
+    "run",     "check",  "graph", "fmt",     "new", "stub",  "schema",    "ops",
+    "explain", "doctor", "show",  "history", "why", "cache", "completion"};
 
 struct Parsed {
   RunCommand run;
@@ -35,6 +36,7 @@ struct Parsed {
   HistoryCommand history;
   WhyCommand why;
   ShowCommand show;
+  CacheCommand cache;
   std::string shell;
   std::string color = "auto";
 };
@@ -63,6 +65,20 @@ CLI::Validator seconds_above_zero() {
       "", "");
 }
 
+/// A size such as 500000000, 500MB or 2GiB, as the number of its bytes.
+CLI::Validator size_in_bytes() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        const auto bytes = parse_size(text);
+        if (!bytes) {
+          return fmt::format("wants a size such as 500MB or 2GiB, seen '{}'", text);
+        }
+        text = std::to_string(*bytes);
+        return "";
+      },
+      "", "");
+}
+
 void declare_run(CLI::App& app, RunCommand& run) {
   CLI::App& sub = *app.add_subcommand("run", "Run a tube and print its results");
   sub.add_option("FILE", run.file, "A tube file, or 'hello' for a built-in one")->required();
@@ -82,6 +98,14 @@ void declare_run(CLI::App& app, RunCommand& run) {
                  "Seconds a task may take in a worker process")
       ->check(seconds_above_zero())
       ->type_name("SECONDS");
+  sub.add_option("--resource", run.resources,
+                 "What there is of cpu, io or memory for nodes that ask for it; may be repeated")
+      ->type_name("NAME=AMOUNT")
+      ->allow_extra_args(false);
+  sub.add_option("--tag", run.tags,
+                 "What this place is called, for nodes that say where; may be repeated")
+      ->type_name("TAG")
+      ->allow_extra_args(false);
   sub.add_option("--report", run.report, "Write a page about the run")->type_name("FILE.html");
   sub.add_flag("--json", run.json, "One JSON line per result, then one with the summary");
   sub.add_option("--seed", run.seed, "Seed of all randomness in the run")
@@ -180,6 +204,43 @@ void declare_records(CLI::App& app, Parsed& out) {
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
 }
 
+void declare_cache(CLI::App& app, CacheCommand& out) {
+  CLI::App& cache = *app.add_subcommand("cache", "List, verify and remove kept results");
+  cache.require_subcommand(1);
+  CLI::App& list = *cache.add_subcommand("ls", "All kept results, the last used first");
+  list.add_flag("--json", out.json, "One JSON line per result");
+
+  CLI::App& remove = *cache.add_subcommand("rm", "Remove kept results");
+  CLI::Option& key = *remove.add_option("KEY", out.key, "The beginning of a key");
+  CLI::Option& node = *remove.add_option("--node", out.node, "All results of a node")
+                           ->type_name("NAME")
+                           ->excludes(&key);
+  remove.add_flag("--all", out.all, "All results")->excludes(&key)->excludes(&node);
+
+  CLI::App& verify =
+      *cache.add_subcommand("verify", "Read all kept results; exit 3 if any is damaged");
+  verify.add_flag("--json", out.json, "One JSON line per damaged result");
+
+  CLI::App& prune = *cache.add_subcommand("prune", "Remove what is beyond the limits, or damaged");
+  prune.add_option("--max-bytes", out.max_bytes, "Leave at most so much, as 500MB or 2GiB")
+      ->transform(size_in_bytes())
+      ->type_name("SIZE");
+  prune.add_option("--max-age-days", out.max_age_days, "Leave what was used in so many days")
+      ->check(int_from(0))
+      ->type_name("N");
+}
+
+int run_cache(const CLI::App& sub, const CacheCommand& command, Session& session) {
+  if (sub.got_subcommand("ls")) {
+    return cache_list(command, session);
+  }
+  if (sub.got_subcommand("rm")) {
+    return cache_remove(command, session);
+  }
+  return sub.got_subcommand("verify") ? cache_verify(command, session)
+                                      : cache_prune(command, session);
+}
+
 int complete(const std::string& shell, Session& session);
 
 int dispatch(CLI::App& app, const Parsed& parsed, Session& session) {
@@ -223,6 +284,9 @@ int dispatch(CLI::App& app, const Parsed& parsed, Session& session) {
   }
   if (name == "show") {
     return show(parsed.show, session);
+  }
+  if (name == "cache") {
+    return run_cache(sub, parsed.cache, session);
   }
   return complete(parsed.shell, session);
 }
@@ -340,6 +404,7 @@ int main(std::span<const std::string> args, const CliHost& host) {
   declare_look(app, parsed);
   declare_write(app, parsed);
   declare_records(app, parsed);
+  declare_cache(app, parsed.cache);
   app.footer(
       "A first tube:  penstock run hello\nExit codes: 0 ok, 1 failed, 2 usage, 3 a check did "
       "not hold, 130 interrupted");

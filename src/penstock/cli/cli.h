@@ -15,6 +15,7 @@
 #include "penstock/base/result.h"
 #include "penstock/core/value.h"
 #include "penstock/flow/executor.h"
+#include "penstock/flow/isolation.h"
 #include "penstock/flow/plan.h"
 #include "penstock/flow/spec_yaml.h"
 
@@ -33,6 +34,10 @@ struct ExecutorRequest {
 using ExecutorMaker = std::function<base::Result<std::unique_ptr<flow::Executor>>(
     const flow::Plan& plan, const ExecutorRequest& request, const core::Value& tube_inputs)>;
 
+/// Makes what a run needs besides, to end nodes of the host language at their timeout; may be null.
+using IsolationMaker = std::function<base::Result<std::shared_ptr<flow::Isolation>>(
+    const flow::Plan& plan, const std::string& runner, const core::Value& tube_inputs)>;
+
 /// The tube in a file of plain Python functions. `execute`: its functions must be found as types.
 using FunctionsReader = std::function<flow::ParsedSpec(const std::string& path, bool execute)>;
 
@@ -42,6 +47,7 @@ struct CliHost {
   bool has_python = false;         ///< true: Python nodes run here, nothing is handed over
   std::string python_version;      ///< for `doctor`; empty without Python
   ExecutorMaker make_executor;     ///< empty: the native executors
+  IsolationMaker make_isolation;   ///< empty without Python
   FunctionsReader read_functions;  ///< empty without Python
 };
 

@@ -10,10 +10,10 @@
 
 #include <fmt/format.h>
 
+#include "penstock/base/machine.h"
 #include "penstock/base/version.h"
 #include "penstock/cli/commands.h"
 #include "penstock/cli/python.h"
-#include "penstock/exec/thread_executor.h"
 #include "penstock/flow/history.h"
 #include "penstock/flow/packs.h"
 #include "penstock/report/json_text.h"
@@ -45,7 +45,7 @@ std::vector<Finding> findings(const CliHost& host) {
   out.push_back({"backend", "native"});
   const std::string simd = simd_level();
   out.push_back({"simd", simd, !simd.starts_with("SSE2")});
-  out.push_back({"cores", std::to_string(exec::num_usable_cores())});
+  out.push_back({"cores", std::to_string(base::num_usable_cores())});
   utsname system{};
   if (uname(&system) == 0) {
     out.push_back(

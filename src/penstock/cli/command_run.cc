@@ -263,6 +263,23 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
     print_dry_run(*plan, *calls, command.json, session.terminal);
     return kOk;
   }
+  auto resources = parse_resources(command.resources, command.executor.num_workers);
+  if (!resources.has_value()) {
+    session.terminal.error(resources.error());
+    return kUsage;
+  }
+  options.resources = *resources;
+  if (!command.tags.empty()) {
+    options.tags = command.tags;
+  }
+  if (session.host.make_isolation) {
+    auto isolation = session.host.make_isolation(*plan, command.executor.runner, inputs.tube);
+    if (!isolation.has_value()) {
+      session.terminal.error(isolation.error());
+      return kFailed;
+    }
+    options.isolation = std::move(*isolation);
+  }
   auto watchers = watch(command, inputs, session, options);
   if (!watchers.has_value()) {
     session.terminal.error(watchers.error().id().empty() ? watchers.error().with_id("PS0909")

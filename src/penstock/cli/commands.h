@@ -26,6 +26,8 @@ struct RunCommand {
   std::string report;               ///< path; empty = none
   bool json = false;
   bool quiet = false;
+  std::vector<std::string> resources;  ///< "name=amount"
+  std::vector<std::string> tags;       ///< empty: "local"
   bool no_history = false;
   bool no_cache = false;    ///< neither use nor keep results
   std::string only;         ///< a node: call nothing else
@@ -109,6 +111,18 @@ struct WhyCommand {
   bool json = false;
 };
 int why(const WhyCommand& command, Session& session);
+
+struct CacheCommand {
+  std::string key;   ///< rm: beginning of a key; empty = by node, or all
+  std::string node;  ///< rm: all results of this node
+  bool all = false;  ///< rm
+  std::optional<std::int64_t> max_bytes, max_age_days;  ///< prune
+  bool json = false;
+};
+int cache_list(const CacheCommand& command, Session& session);
+int cache_remove(const CacheCommand& command, Session& session);
+int cache_verify(const CacheCommand& command, Session& session);
+int cache_prune(const CacheCommand& command, Session& session);
 
 /// Prints a PS0901 and returns kUsage.
 int usage_error(Session& session, std::string message, std::string help = {});

@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "penstock/core/operator.h"
+#include "penstock/flow/run_limits.h"
 #include "penstock/flow/spec_yaml.h"
 #include "penstock/flow/type_text.h"
 
@@ -79,6 +80,25 @@ base::Result<RunInputs> parse_inputs(std::span<const std::string> words, const f
   return RunInputs{.tube = Value::map(std::move(tube)),
                    .process = Value::map(std::move(process)),
                    .all = Value::map(std::move(all))};
+}
+
+base::Result<flow::Resources> parse_resources(std::span<const std::string> words,
+                                              std::int32_t num_workers) {
+  std::vector<core::MapEntry> entries;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return base::fail(
+          base::Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is not name=amount", word))
+              .with_id("PS0905")
+              .with_help("for example --resource memory=8GiB"));
+    }
+    auto amount = flow::parse_yaml(word.substr(equals + 1));
+    entries.emplace_back(word.substr(0, equals), amount.has_value()
+                                                     ? std::move(*amount)
+                                                     : Value::text(word.substr(equals + 1)));
+  }
+  return flow::run_resources(Value::map(std::move(entries)), num_workers);
 }
 
 }  // namespace penstock::cli

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "penstock/base/clock.h"
 #include "penstock/base/result.h"
 #include "penstock/core/value.h"
 
@@ -70,8 +71,14 @@ struct Context {
   LogSink* sink = nullptr;               ///< null = log lines are dropped
   HostLoop* loop = nullptr;              ///< where coroutines of the host run; null without a host
   const Wiring* wiring = nullptr;        ///< null outside a run
+  std::int64_t deadline_ns = 0;          ///< of base::fast_ns(): when it must be over; 0 = never
 
-  bool is_cancelled() const { return cancel != nullptr && cancel->is_cancelled(); }
+  /// True when the call should end now: the run was cancelled, or the node's timeout is over. What
+  /// takes long asks every few milliseconds, and then gives kCancelled.
+  bool is_cancelled() const {
+    return (cancel != nullptr && cancel->is_cancelled()) ||
+           (deadline_ns != 0 && base::fast_ns() >= deadline_ns);
+  }
   /// One line for the node's log.
   void log(std::string_view line) const {
     if (sink != nullptr) {

@@ -29,14 +29,15 @@ struct ProcessOptions {
   std::int32_t num_workers = 0;                   ///< 0: one per core this process may use
   std::int64_t task_timeout_ms = 300'000;         ///< 0: none
   std::int64_t start_timeout_ms = 120'000;        ///< for a worker to compile the plan
-  std::int64_t cancel_grace_ms = 300;             ///< for running tasks after the run was cancelled
+  std::int64_t cancel_grace_ms = 50;              ///< for what is told to end, before its worker is
   std::int64_t history_limit_bytes = 64LL << 20;  ///< inputs kept to rebuild states
   std::int32_t max_deaths = 3;                    ///< a task that ended so many workers fails
   std::int64_t ring_bytes = 1 << 18;              ///< per direction and worker; a power of two
 };
 
-/// Owner thread only. Errors of tasks: PS0501 ended its workers, PS0503 timeout, PS0504 a value
-/// cannot leave its process, PS0506 state lost; of start(): PS0502, and PS0505 for another plan.
+/// Owner thread only. Errors of tasks: PS0501 ended its workers, PS0503 timeout (PS0413: the
+/// node's own), PS0504 a value cannot leave its process, PS0506 state lost; of start(): PS0502, and
+/// PS0505 for another plan.
 class ProcessExecutor final : public flow::Executor {
  public:
   explicit ProcessExecutor(ProcessOptions options);
@@ -99,6 +100,7 @@ class ProcessExecutor final : public flow::Executor {
   // process_recovery.cc: workers that end, time limits, cancellation
   void check_health();
   void check_deadlines();
+  base::Error late_error(const flow::Task& task) const;
   void check_cancelled();
   void replace(std::int32_t worker, std::string_view reason);
   void requeue_in_flight(std::int32_t worker);
@@ -111,6 +113,8 @@ class ProcessExecutor final : public flow::Executor {
   bool may_spin() const;
   void sleep(std::int64_t until_ns);
   std::int64_t next_deadline_ns() const;
+  std::int64_t deadline_ns(const Peer& peer) const;
+  std::int64_t time_limit_ms(const flow::Task& task) const;
 
   ProcessOptions options_;
   const flow::TaskAccess* access_ = nullptr;  ///< between start() and stop()
@@ -129,6 +133,7 @@ class ProcessExecutor final : public flow::Executor {
   std::deque<std::uint32_t> shared_queue_;                ///< tasks for any worker
   std::vector<std::deque<std::uint32_t>> pinned_queues_;  ///< by worker
   std::vector<flow::Completion> finished_;                ///< to be handed out by wait()
+  bool was_idle_ = false;                                 ///< the last wait() was for nothing
   std::int64_t num_replaced_ = 0;
   std::int32_t failed_starts_ = 0;       ///< in a row
   std::int64_t cancelled_since_ns_ = 0;  ///< 0: not cancelled

@@ -15,10 +15,10 @@
 #include <fmt/core.h>
 
 #include "penstock/base/clock.h"
+#include "penstock/base/machine.h"
 #include "penstock/base/process_memory.h"
 #include "penstock/core/host.h"
 #include "penstock/exec/process_executor.h"
-#include "penstock/exec/thread_executor.h"
 
 namespace penstock::exec {
 namespace {
@@ -55,7 +55,7 @@ ProcessExecutor::ProcessExecutor(ProcessOptions options)
     : options_(std::move(options)),
       copies_(kCopyBytes),
       history_(options_.history_limit_bytes),
-      num_cores_(num_usable_cores()) {
+      num_cores_(base::num_usable_cores()) {
   if (options_.num_workers <= 0) {
     options_.num_workers = num_cores_;
   }

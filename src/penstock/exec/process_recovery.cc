@@ -127,14 +127,10 @@ void ProcessExecutor::fail_queued(const base::Error& error) {
 }
 
 void ProcessExecutor::check_deadlines() {
-  if (options_.task_timeout_ms <= 0) {
-    return;
-  }
-  const std::int64_t oldest = base::monotonic_ns() - options_.task_timeout_ms * 1'000'000;
+  const std::int64_t now_ns = base::monotonic_ns();
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     Peer* const peer = peers_[i].get();
-    if (peer == nullptr || peer->state() != Peer::State::kReady || peer->in_flight().empty() ||
-        peer->in_flight().front() == kNoSlot || peer->front_since_ns() > oldest) {
+    if (peer == nullptr || deadline_ns(*peer) > now_ns) {
       continue;
     }
     const std::uint32_t slot = peer->in_flight().front();
@@ -143,11 +139,7 @@ void ProcessExecutor::check_deadlines() {
     // It may have finished just now; otherwise it fails, and the others behind it run again.
     if (!peer->in_flight().empty() && peer->in_flight().front() == slot) {
       peer->pop();
-      fail(slot, base::Error(ErrorCode::kDeadlineExceeded,
-                             fmt::format("took longer than the task timeout: timeout={} s",
-                                         static_cast<double>(options_.task_timeout_ms) / 1000))
-                     .with_id("PS0503")
-                     .with_help("give the runner a longer task_timeout (0: none)"));
+      fail(slot, late_error(slots_[slot].task));
     }
     requeue_in_flight(static_cast<std::int32_t>(i));
     drop_peer(static_cast<std::int32_t>(i));
@@ -158,6 +150,21 @@ void ProcessExecutor::check_deadlines() {
       return;
     }
   }
+}
+
+base::Error ProcessExecutor::late_error(const flow::Task& task) const {
+  const flow::PlanNode& node = access_->plan().nodes()[static_cast<std::size_t>(task.node)];
+  const bool is_own =
+      node.policy != nullptr && node.policy->timeout_ms > 0 &&
+      (options_.task_timeout_ms <= 0 || node.policy->timeout_ms <= options_.task_timeout_ms);
+  if (is_own) {
+    return flow::timeout_error(*node.policy);
+  }
+  return base::Error(ErrorCode::kDeadlineExceeded,
+                     fmt::format("took longer than the task timeout: timeout={} s",
+                                 static_cast<double>(options_.task_timeout_ms) / 1000))
+      .with_id("PS0503")
+      .with_help("give the runner a longer task_timeout (0: none)");
 }
 
 void ProcessExecutor::check_cancelled() {

@@ -28,15 +28,18 @@ base::Status ProcessExecutor::wait(std::vector<flow::Completion>& out, std::int3
       out.insert(out.end(), std::make_move_iterator(finished_.begin()),
                  std::make_move_iterator(finished_.end()));
       finished_.clear();
+      was_idle_ = false;
       if (free_slots_.size() == slots_.size()) {
         copies_.clear();
       }
       return {};
     }
     if (now >= deadline) {
+      was_idle_ = true;
       return {};
     }
-    if (!may_spin() || !spin_until([&] { return has_frames(); })) {
+    // After a wait for nothing it is something long, and the loop comes by for its own reasons.
+    if (was_idle_ || !may_spin() || !spin_until([&] { return has_frames(); })) {
       sleep(std::min(deadline, next_deadline_ns()));
     }
   }
@@ -54,11 +57,35 @@ bool ProcessExecutor::may_spin() const {
   return busy < num_cores_;
 }
 
+// How long `task` may run before its worker is ended; 0: for ever.
+std::int64_t ProcessExecutor::time_limit_ms(const flow::Task& task) const {
+  const std::int64_t limit_ms = options_.task_timeout_ms;
+  const flow::PlanNode& node = access_->plan().nodes()[static_cast<std::size_t>(task.node)];
+  if (node.policy == nullptr || node.policy->timeout_ms == 0) {
+    return limit_ms;
+  }
+  // What looks at the clock ends by itself, if it is let.
+  const std::int64_t own_ms =
+      node.policy->timeout_ms + (flow::needs_isolation(node) ? 0 : options_.cancel_grace_ms);
+  return limit_ms > 0 ? std::min(limit_ms, own_ms) : own_ms;
+}
+
+// When the first task in flight must be over; far away when nothing limits it.
+std::int64_t ProcessExecutor::deadline_ns(const Peer& peer) const {
+  constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max();
+  if (peer.state() != Peer::State::kReady || peer.in_flight().empty() ||
+      peer.in_flight().front() == kNoSlot) {
+    return kFar;
+  }
+  const std::int64_t limit_ms = time_limit_ms(slots_[peer.in_flight().front()].task);
+  return limit_ms > 0 ? peer.front_since_ns() + limit_ms * 1'000'000 : kFar;
+}
+
 std::int64_t ProcessExecutor::next_deadline_ns() const {
   std::int64_t next = std::numeric_limits<std::int64_t>::max();
   for (const auto& peer : peers_) {
-    if (peer != nullptr && peer->front_since_ns() != 0 && options_.task_timeout_ms > 0) {
-      next = std::min(next, peer->front_since_ns() + options_.task_timeout_ms * 1'000'000);
+    if (peer != nullptr) {
+      next = std::min(next, deadline_ns(*peer));
     }
   }
   if (cancelled_since_ns_ != 0) {

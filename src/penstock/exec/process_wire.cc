@@ -24,11 +24,12 @@ enum class Tag : std::uint8_t { kAbsent, kNull, kFalse, kTrue, kInt, kFloat, kTe
 /// A cause that came from another process.
 class SentCause final : public base::ErrorCause {
  public:
-  explicit SentCause(std::string_view bytes) : bytes_(bytes) {}
+  SentCause(std::string_view bytes, std::string_view kinds) : bytes_(bytes), kinds_(kinds) {}
   std::string portable() const override { return bytes_; }
+  std::string kinds() const override { return kinds_; }
 
  private:
-  std::string bytes_;
+  std::string bytes_, kinds_;
 };
 
 }  // namespace
@@ -41,6 +42,7 @@ void WireWriter::put_error(const base::Error& error) {
   put_text(error.help());
   put_text(error.trace());
   put_text(error.cause() != nullptr ? error.cause()->portable() : std::string());
+  put_text(error.cause() != nullptr ? error.cause()->kinds() : std::string());
 }
 
 base::Status WireWriter::put_value(const Value& value, BufferExchange& exchange) {
@@ -98,6 +100,7 @@ base::Error WireReader::get_error() {
   const std::string_view help = get_text();
   const std::string_view trace = get_text();
   const std::string_view cause = get_text();
+  const std::string_view kinds = get_text();
   base::Error error(code, std::string(message));
   if (!origin.empty()) {
     error = error.with_context(origin);
@@ -111,8 +114,8 @@ base::Error WireReader::get_error() {
   if (!trace.empty()) {
     error = error.with_trace(trace);
   }
-  if (!cause.empty()) {
-    error = error.with_cause(std::make_shared<const SentCause>(cause));
+  if (!cause.empty() || !kinds.empty()) {
+    error = error.with_cause(std::make_shared<const SentCause>(cause, kinds));
   }
   return error;
 }

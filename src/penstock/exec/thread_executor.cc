@@ -1,7 +1,5 @@
 #include "penstock/exec/thread_executor.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -9,6 +7,7 @@
 #include <tuple>
 
 #include "penstock/base/clock.h"
+#include "penstock/base/machine.h"
 #include "penstock/core/host.h"
 
 namespace penstock::exec {
@@ -63,17 +62,8 @@ class ThreadExecutor::Pending final : public core::Later {
   flow::Completion completion_;
 };
 
-std::int32_t num_usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) {
-    return 1;
-  }
-  return std::max(1, CPU_COUNT(&set));
-}
-
 ThreadExecutor::ThreadExecutor(std::int32_t num_threads)
-    : num_threads_(num_threads > 0 ? num_threads : num_usable_cores()) {
+    : num_threads_(num_threads > 0 ? num_threads : base::num_usable_cores()) {
 }
 
 ThreadExecutor::~ThreadExecutor() {
@@ -82,6 +72,8 @@ ThreadExecutor::~ThreadExecutor() {
 
 base::Status ThreadExecutor::start(const flow::TaskAccess& access) {
   access_ = &access;
+  may_help_ = access.isolation() == nullptr;
+  was_idle_ = false;
   has_async_ = std::ranges::any_of(access.plan().nodes(), [](const flow::PlanNode& node) {
     return node.op != nullptr && node.op->is_async();
   });
@@ -264,7 +256,7 @@ void ThreadExecutor::work(std::int32_t worker) {
 
 base::Status ThreadExecutor::wait(std::vector<flow::Completion>& out, std::int32_t timeout_ms) {
   // Tiny tasks are faster done than waited for: sleeping and waking costs more than a chunk.
-  const bool help = mean_ns_.load(std::memory_order_relaxed) < kChunkNs / 4;
+  const bool help = may_help_ && mean_ns_.load(std::memory_order_relaxed) < kChunkNs / 4;
   bool have = false;
   {
     const base::MutexLock lock(mutex_);
@@ -274,7 +266,7 @@ base::Status ThreadExecutor::wait(std::vector<flow::Completion>& out, std::int32
     const std::int64_t start_ns = base::fast_ns();
     run_chunk(own_chunk_, 0, out);
     learn(static_cast<std::int64_t>(own_chunk_.size()), base::fast_ns() - start_ns);
-  } else {
+  } else if (!was_idle_) {  // else it is something long, and the loop comes by for its own reasons
     spin([&] { return num_done_.load(std::memory_order_relaxed) > 0; });
   }
   const base::MutexLock lock(mutex_);
@@ -285,6 +277,7 @@ base::Status ThreadExecutor::wait(std::vector<flow::Completion>& out, std::int32
              std::make_move_iterator(done_.end()));
   done_.clear();
   num_done_.store(0, std::memory_order_relaxed);
+  was_idle_ = out.empty();
   return {};
 }
 

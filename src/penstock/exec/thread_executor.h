@@ -53,6 +53,8 @@ class ThreadExecutor : public flow::Executor {
   const std::int32_t num_threads_;
   const flow::TaskAccess* access_ = nullptr;  ///< set by start(), before threads exist
   bool has_async_ = false;                    ///< some node's calls need no thread
+  bool may_help_ = true;                      ///< no call would keep the loop's thread for long
+  bool was_idle_ = false;                     ///< loop thread only: the last wait() was for nothing
 
   base::Mutex mutex_;
   std::condition_variable_any ready_;    ///< tasks were queued, or stopping
@@ -72,8 +74,5 @@ class ThreadExecutor : public flow::Executor {
   std::vector<std::jthread> threads_;
   std::vector<flow::Task> own_chunk_;  ///< loop thread only
 };
-
-/// Cores this process may use (its affinity mask), at least 1.
-std::int32_t num_usable_cores();
 
 }  // namespace penstock::exec

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "penstock/base/clock.h"
+#include "penstock/flow/isolation.h"
 
 namespace penstock::flow {
 namespace {
@@ -120,12 +121,21 @@ void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, C
                           .native = node.native,
                           .may_see_host = plan.needs_host() || core::host_bridge() != nullptr,
                           .is_local = node.is_local,
+                          .policy = node.policy.get(),
                           .is_kept = node.is_kept,
                           .own_assets = node.own_assets};
   static const int watched = watch_forks();
   (void)watched;
   const int forks = num_forks.load();
   const std::int64_t start_ns = base::fast_ns();
+  scratch.context.deadline_ns = 0;
+  if (target.policy != nullptr) [[unlikely]] {
+    if (access.isolation() != nullptr && needs_isolation(node)) {
+      access.isolation()->run(task, out, nullptr);
+      return;
+    }
+    scratch.context.deadline_ns = target.policy->deadline_ns(start_ns);
+  }
   auto step = call_node(PlainAccess{access}, target, task, scratch, later);
   if (num_forks.load() != forks) [[unlikely]] {
     ::_exit(0);  // a copy that the node made, and that came back here as if it were the worker

@@ -21,9 +21,10 @@ struct CallTarget {
   core::State* state = nullptr;
   bool needs_host = false;
   bool native = true;
-  bool may_see_host = false;  ///< an input may be a host object (the plan has host nodes)
-  bool is_local = false;      ///< PlanNode::is_local
-  bool is_kept = false;       ///< PlanNode::is_kept
+  bool may_see_host = false;       ///< an input may be a host object (the plan has host nodes)
+  bool is_local = false;           ///< PlanNode::is_local
+  const Policy* policy = nullptr;  ///< PlanNode::policy
+  bool is_kept = false;            ///< PlanNode::is_kept
   std::span<const OwnAsset> own_assets;
 };
 

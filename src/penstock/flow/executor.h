@@ -30,6 +30,8 @@ struct Completion {
   base::Status status;  ///< the node's error, if it failed
 };
 
+class Isolation;  // isolation.h
+
 /// Gives an executor access to a task's data. Implemented by the runner; thread-safe for tasks that
 /// are out.
 class TaskAccess {
@@ -56,10 +58,13 @@ class TaskAccess {
   virtual bool is_enabled(std::int32_t node) const {
     return plan().nodes()[static_cast<std::size_t>(node)].enabled;
   }
+  /// Null where nodes live in processes of their own anyway, and where no node needs it.
+  virtual Isolation* isolation() const { return nullptr; }
 };
 
 /// Runs `task` on this thread: locks the host if the node needs it, calls the operator, measures,
 /// catches what foreign code throws, checks the outputs. The one place that calls an operator.
+/// A node that needs isolation is called in another process, if `access` has one to give.
 /// With `later` the call may go on after this: then `out.step` is kPending.
 void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out,
               core::Later* later = nullptr);

@@ -80,8 +80,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "enabled is true, false, or input.<name> of a tube-scoped input.", "enabled: late",
      "enabled: input.late"},
     {"PS0022", "Bad policy",
-     "retry is an int from 0 or a map; timeout a number of seconds or a text such as '30s'; "
-     "timeout_ms an int; resources a map; cache true, false or a map; where a text or a map.",
+     "timeout is a number of seconds or a text such as '30s'; timeout_ms an int above 0; cache true "
+     "or false.",
      "timeout: 30 seconds", "timeout: 30s"},
     {"PS0023", "Bad scope",
      "An input has scope tube or process; an asset runner, process or node. An asset that depends "
@@ -125,7 +125,6 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "noob's tubes have an id, so penstock.compat.noob wants one of every tube that is run. "
      "penstock.Tube does not.",
      "nodes:\n  a: {type: my.steps.load}", "noob_id: load\nnodes:\n  a: {type: my.steps.load}"},
-
     {"PS0101", "Unknown node", "depends names a node that the tube does not have.",
      "depends: contur.value", "depends: counter.value"},
     {"PS0102", "Unknown signal",
@@ -194,7 +193,41 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "depends: [book: assets.book]", "depends: [book: update.book]"},
     {"PS0121", "Two tubes with one noob_id",
      "Two files under one config source have the same noob_id, so it names neither.", "", ""},
-
+    {"PS0122", "Unknown key of a policy",
+     "retry has the keys attempts, backoff_ms, max_ms, jitter and on; resources has cpu, io and "
+     "memory; where has tags.",
+     "retry: {attempts: 3, backof_ms: 50}", "retry: {attempts: 3, backoff_ms: 50}"},
+    {"PS0123", "Bad value in retry",
+     "retry is how often a call is made in all while it fails, the first time counted: an int from "
+     "1, "
+     "or a map with attempts (the same), backoff_ms and max_ms (ints from 0), jitter (a number "
+     "from "
+     "0 to 1) and on (a name or a list of names).",
+     "retry: 0", "retry: 3"},
+    {"PS0124", "Neither an error code nor an exception",
+     "on of retry lists what is tried again: error codes (deadline_exceeded, unavailable, ...) and "
+     "names of exceptions, with or without their module (ConnectionError, socket.timeout). A name "
+     "without a capital letter and without a dot is taken for a code.",
+     "retry: {attempts: 3, on: [unavailble]}", "retry: {attempts: 3, on: [unavailable]}"},
+    {"PS0125", "Bad value in resources",
+     "cpu is a number of cores, io a whole number of slots, memory a whole number of bytes or a "
+     "text "
+     "such as 512MB or 2GiB.",
+     "resources: {memory: 2 gigs}", "resources: {memory: 2GiB}"},
+    {"PS0126", "Bad value of where",
+     "where is a tag, a list of tags, or a map with the key tags. A tag is text without spaces and "
+     "commas; a place must have all of them.",
+     "where: 3", "where: [gpu, lab-3]"},
+    {"PS0127", "Policy on a node that cannot have it",
+     "map, gather, return and nested tubes call nothing, so there is nothing to try again, to end "
+     "or "
+     "to place. A source that has raised is at its end, so it cannot be called again.",
+     "rows: {type: my.generator, retry: 3}",
+     "names: {type: my.generator}\nrows: {type: my.fetch, depends: names.value, retry: 3}"},
+    {"PS0128", "Timeout beside a shared asset",
+     "A node that uses an asset of scope runner or process runs in the run's own process, where a "
+     "Python function cannot be ended. A coroutine can, at its next await.",
+     "def fetch(session): ...", "async def fetch(session): ..."},
     {"PS0130", "Results that cannot be kept",
      "A node with `cache: true` has results that follow from more than its inputs: it keeps state, "
      "is a source, uses an asset, or is given the epoch. Used again, they would be wrong.",
@@ -204,7 +237,6 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "A node keeps its results, but its code or a parameter cannot be read or encoded, so nobody "
      "could tell when they are out of date.",
      "", ""},
-
     {"PS0201", "Unknown type",
      "type names no operator, builtin or Python object that can be found.", "type: table.raed",
      "type: table.read\n# penstock ops list"},
@@ -222,7 +254,6 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "Python "
      "follows. A type is a module path, a dot, and one name: methods of classes are not found.",
      "type: my_package.stpes.load", "type: my_package.steps.load"},
-
     {"PS0207", "Operator pack cannot be loaded",
      "Operators such as table.read live in a library of their own, loaded on first use. It is not "
      "installed, or one of the libraries it needs is missing.",
@@ -233,20 +264,17 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "parse, a name in it that is no input. The message says what.",
      "params: {query: 'SELECT 1 WHERE x = $limit'}",
      "depends: [limit: input.limit]\nparams: {query: 'SELECT 1 WHERE x = $limit'}"},
-
     {"PS0221", "Asynchronous generator",
      "A coroutine, a function, a generator or a class can be a node; an asynchronous generator "
      "cannot, because nothing says when its next item is to be asked for.",
      "async def ticks():\n    while True:\n        yield await queue.get()",
      "class Ticks:\n    async def process(self):\n        return await queue.get()"},
-
     {"PS0301", "Missing input", "A required input without a default was not given.",
      "penstock run tube.yaml", "penstock run tube.yaml --input month=3"},
     {"PS0302", "Process input in params",
      "Parameters are fixed when the tube is loaded, so they take tube-scoped inputs. A value given "
      "for each epoch comes through depends.",
      "params: {day: input.day}  # day has scope process", "depends:\n  - day: input.day"},
-
     {"PS0401", "Node raised",
      "The code of a node raised. The trace begins with the user's own frame. The epoch is closed "
      "and the runner stays usable.",
@@ -276,6 +304,49 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "ended; "
      "its results are good.",
      "", ""},
+    {"PS0413", "Node took too long",
+     "A call went on for longer than the timeout_ms of its node. It was ended, or its value came "
+     "too "
+     "late and was dropped. With retry it is tried again.",
+     "", "timeout_ms: 60000\nretry: {attempts: 3, on: deadline_exceeded}"},
+    {"PS0414", "Timeout that this runner cannot keep",
+     "A Python function can be ended at its timeout only with the process it runs in. The "
+     "processes "
+     "runner does so for every node; the others give the node a process of its own, which is not "
+     "possible for one that remembers something or has init and deinit.",
+     "--runner threads", "--runner processes"},
+    {"PS0415", "More resources than there are",
+     "A node asks for more cpu, io or memory than the run has, so its turn would never come. What "
+     "the "
+     "run has is said by the caller, or is the machine's.",
+     "resources: {cpu: 64}", "penstock run tube.yaml --resource cpu=64"},
+    {"PS0416", "No place with the tags of a node",
+     "where lists tags that the place a node runs at must have. A local runner is one place, with "
+     "the "
+     "tag local unless it is given others.",
+     "where: gpu", "penstock run tube.yaml --tag local --tag gpu"},
+    {"PS0420", "Results cannot be kept",
+     "The folder of kept results cannot be written, is full, or a result is larger than half of "
+     "it. The run goes on; what was not kept is computed again.",
+     "", "penstock cache prune --max-bytes 500000000\nPENSTOCK_CACHE=off penstock run FILE"},
+    {"PS0421", "No such node or run in the history",
+     "`penstock why` looks at recorded runs. None has a node of this name, or a call of it to "
+     "compare with.",
+     "", "penstock history"},
+    {"PS0422", "One node cannot run alone",
+     "`--only NODE --inputs-from RUN` gives the node the inputs it had in that run: what nodes "
+     "before it kept there. One of them kept nothing, or it is gone.",
+     "clean: {type: mine.clean, depends: raw.value}",
+     "clean: {type: mine.clean, depends: raw.value, cache: true}"},
+    {"PS0425", "Not one kept result",
+     "`penstock cache rm` wants the beginning of one key, a node that has results, or --all.",
+     "penstock cache rm",
+     "penstock cache rm 3fa9\npenstock cache rm --node routes\npenstock cache "
+     "rm --all"},
+    {"PS0426", "Damaged results",
+     "Files of kept results do not fit their digests: the disk, a crash or another program has "
+     "changed them. They are never used; what they held is computed again.",
+     "", "penstock cache prune"},
     {"PS0430", "Node switched while the runner runs",
      "enable_node() and disable_node() hold from the next epoch on, so they wait for none to be "
      "open: not during process() or run(), not from a node, its init() or a callback.",
@@ -297,23 +368,6 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "sent, and the script began to run a tube again.",
      "ps.run(tube, runner=\"processes\")",
      "if __name__ == \"__main__\":\n    ps.run(tube, runner=\"processes\")"},
-
-    {"PS0420", "Results cannot be kept",
-     "The folder of kept results cannot be written, is full, or a result is larger than half of "
-     "it. The run goes on; what was not kept is computed again.",
-     "", "penstock cache prune --max-bytes 500000000\nPENSTOCK_CACHE=off penstock run FILE"},
-
-    {"PS0421", "No such node or run in the history",
-     "`penstock why` looks at recorded runs. None has a node of this name, or a call of it to "
-     "compare with.",
-     "", "penstock history"},
-
-    {"PS0422", "One node cannot run alone",
-     "`--only NODE --inputs-from RUN` gives the node the inputs it had in that run: what nodes "
-     "before it kept there. One of them kept nothing, or it is gone.",
-     "clean: {type: mine.clean, depends: raw.value}",
-     "clean: {type: mine.clean, depends: raw.value, cache: true}"},
-
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
      "task "
@@ -322,8 +376,9 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0502", "Worker cannot start", "A worker process could not be started or did not answer.",
      "", ""},
     {"PS0503", "Task timeout",
-     "A node ran longer than task_timeout allows. Its worker was stopped and replaced.", "",
-     "MultiProcessRunner(tube, task_timeout=3600)"},
+     "A node without a timeout_ms of its own ran longer than the task_timeout of the runner "
+     "allows. Its worker was stopped and replaced.",
+     "", "MultiProcessRunner(tube, task_timeout=3600)"},
     {"PS0504", "Value cannot leave its process",
      "A result must go from a worker to the run and has no encoding (see PS0403).",
      "return open(\"x\")", "return open(\"x\").read()"},
@@ -335,7 +390,6 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "node's "
      "calls; their inputs were more than is kept (64 MiB).",
      "", "run it again, or use --runner threads for this tube"},
-
     {"PS0901", "Wrong usage", "The command line is not one this command takes.", "penstock run",
      "penstock run tube.yaml\n# penstock run --help"},
     {"PS0902", "Unknown runner", "The runner is none of those built in.", "--runner thread",

@@ -215,6 +215,9 @@ base::Result<std::shared_ptr<const KeptResult>> KeptResult::open(const std::stri
 }
 
 base::Status KeptResult::read_head(const Value& head) {
+  if (!head.is(Kind::kMap) || head.find("parts") == nullptr || head.find("outputs") == nullptr) {
+    return base::fail(damaged("its head has another form"));
+  }
   facts_.node = text_at(head, "node");
   facts_.type = text_at(head, "type");
   facts_.made_us = int_at(head, "made_us");

@@ -32,7 +32,7 @@ class DurationHistogram {
 };
 
 struct NodeMetrics {
-  std::int64_t runs = 0;      ///< calls that returned, failed ones included
+  std::int64_t runs = 0;      ///< calls that returned, failed ones included; with all its attempts
   std::int64_t no_event = 0;  ///< calls that emitted nothing
   std::int64_t skipped = 0;   ///< not called: a required input was absent
   std::int64_t failed = 0;

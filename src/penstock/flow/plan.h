@@ -17,6 +17,7 @@
 #include "penstock/core/value.h"
 #include "penstock/flow/diagnostic.h"
 #include "penstock/flow/plan_reuse.h"
+#include "penstock/flow/policy.h"
 #include "penstock/flow/spec.h"
 
 namespace penstock::flow {
@@ -129,6 +130,7 @@ struct PlanNode {
   std::vector<OwnAsset> own_assets;          ///< of scope node: made for each call
   std::vector<core::Binding> bindings;       ///< per in-edge
   std::shared_ptr<const core::Operator> op;  ///< kOperator only
+  std::shared_ptr<const Policy> policy;      ///< null for most: what the loop need not look at
   Mark mark;
 };
 
@@ -192,13 +194,14 @@ class Plan {
   std::int32_t return_node() const { return return_node_; }  ///< kNone when there is none
   bool has_source() const { return has_source_; }
   bool needs_host() const { return needs_host_; }
+  bool has_policies() const { return has_policies_; }  ///< some node has a Policy
   /// Index of the node with this id, or kNone.
   std::int32_t find_node(std::string_view id) const;
   /// Values of the tube-scoped inputs, by input index; absent for process-scoped ones.
   std::span<const core::Value> tube_values() const { return tube_values_; }
 
-  /// Identity of what the plan computes: operators, parameters, wiring, policies; not names of
-  /// files, comments, formatting or node order.
+  /// Identity of what the plan computes: operators, parameters, wiring; not names of files,
+  /// comments, formatting or node order, nor policies, which say how and where.
   const core::Digest& digest() const { return digest_; }
 
   /// Null when no node keeps its results.
@@ -222,7 +225,7 @@ class Plan {
   std::vector<core::Value> tube_values_;
   Rows<Consumer> local_consumers_, remote_consumers_;
   std::int32_t return_node_ = kNone;
-  bool has_source_ = false, needs_host_ = false;
+  bool has_source_ = false, needs_host_ = false, has_policies_ = false;
   core::Digest digest_;
   std::shared_ptr<const PlanReuse> reuse_;
 };

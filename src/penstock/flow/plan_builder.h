@@ -76,6 +76,7 @@ struct Draft {
   std::vector<core::Value> defaults;  ///< kTube, by signal
   std::shared_ptr<const core::Operator> op;
   bool is_pure = false, is_kept = false;  ///< NodeReuse
+  std::shared_ptr<const Policy> policy;
   core::Digest digest;
   bool broken = false;  ///< had a problem: not looked at by later steps
 };
@@ -108,6 +109,12 @@ class PlanBuilder {
   std::string nearest_input(std::string_view name) const;
   std::vector<std::string> input_names() const;
   const core::Value* tube_value(std::string_view name) const;
+
+  // plan_policies.cc
+  /// Of a node that calls nothing: it can have none.
+  void refuse_policies(const NodeSpec& node);
+  void take_policy(Draft& draft);
+  void check_timeouts();
 
   // plan_nested.cc
   void add_nested(TubeScope& around, const NodeSpec& node);

@@ -112,6 +112,7 @@ std::expected<std::shared_ptr<const Plan>, Diagnostics> PlanBuilder::build() {
   if (diagnostics_.empty()) {
     bind_operators();
     hash_recipes();
+    check_timeouts();
   }
   if (!diagnostics_.empty()) {
     return std::unexpected(std::move(diagnostics_));
@@ -189,10 +190,12 @@ void PlanBuilder::collect_nodes(TubeScope& scope) {
   scope.index.reserve(scope.spec->nodes.size());
   for (const NodeSpec& node : scope.spec->nodes) {
     if (node.type == "tube") {
+      refuse_policies(node);
       add_nested(scope, node);
       continue;
     }
     if (node.type == "return" && scope.result != kNone) {
+      refuse_policies(node);
       use_as_result(scope, node);
       continue;
     }
@@ -275,14 +278,17 @@ void PlanBuilder::resolve_type(Draft& draft) {
   } else if (node.type == "gather") {
     draft.kind = NodeKind::kGather;
     draft.signals = {"value"};
+    refuse_policies(node);
     resolve_gather(draft);
     return;
   } else if (node.type == "return") {
     draft.kind = NodeKind::kReturn;
   } else {
     resolve_operator(draft);
+    take_policy(draft);
     return;
   }
+  refuse_policies(node);
   refuse_params(node);
 }
 

@@ -78,6 +78,8 @@ void PlanBuilder::lay_out() {
     node.gather_mode = draft.gather_mode;
     node.gather_n = draft.gather_n;
     node.op = draft.op;
+    node.policy = std::move(draft.policy);
+    plan.has_policies_ |= node.policy != nullptr;
     node.is_local = draft.is_local;
     node.is_kept = draft.is_kept;
     node.defaults = std::move(draft.defaults);

@@ -349,6 +349,7 @@ std::shared_ptr<const Plan> PlanReducer::derived() const {
       node.bindings.clear();
       node.needs_host = false;
       node.native = true;
+      node.policy = nullptr;
       node.op = std::make_shared<Given>(given_[i]);
     }
   }

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -29,6 +31,8 @@ using base::ErrorCode;
 constexpr std::string_view kId = "PS0420";
 constexpr std::int64_t kUsPerHour = 3'600'000'000;
 constexpr std::int64_t kUsPerDay = 24 * kUsPerHour;
+constexpr std::int64_t kCounterUnits = 65'536;  // in which the largest size is counted
+constexpr std::int64_t kPrunesPerSize = 16;     // pruned when a sixteenth of it has been written
 
 base::Error cache_error(ErrorCode code, std::string message) {
   return base::Error(code, std::move(message))
@@ -46,13 +50,43 @@ void touch(const std::string& path) {
   (void)::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
 }
 
-bool verifies(const KeptResult& result) {
-  for (std::size_t i = 0; i < result.num_outputs(); ++i) {
-    if (!result.load(i).has_value()) {
-      return false;
+base::Status move_into_place(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) {
+    return {};
+  }
+  if (errno == ENOENT) {
+    std::error_code failed;  // rename says it
+    fs::create_directory(fs::path(to).parent_path(), failed);
+    if (::rename(from.c_str(), to.c_str()) == 0) {
+      return {};
     }
   }
-  return true;
+  return base::fail(ErrorCode::kUnavailable,
+                    fmt::format("cannot move a file to '{}': {}", to, std::strerror(errno)));
+}
+
+/// Opens and, if asked, reads a file; nullopt when it cannot be told whether it is a result.
+std::optional<ResultCache::Item> look_at(const std::string& path, bool verify) {
+  ResultCache::Item item;
+  const auto result = KeptResult::open(path);
+  base::Status status;
+  if (result.has_value()) {
+    item.facts = (*result)->facts();
+    for (std::size_t i = 0; verify && i < (*result)->num_outputs() && status.has_value(); ++i) {
+      if (const auto value = (*result)->load(i); !value.has_value()) {
+        status = base::fail(value.error());
+      }
+    }
+  } else {
+    status = base::fail(result.error());
+  }
+  if (!status.has_value()) {
+    if (status.error().code() != ErrorCode::kDataLoss) {
+      return std::nullopt;  // it went meanwhile, or may not be read
+    }
+    item.damage = status.error().message();
+  }
+  return item;
 }
 
 }  // namespace
@@ -101,13 +135,8 @@ base::Result<std::vector<core::Digest>> ResultCache::keep(const core::Digest& ke
   const std::string temporary = fmt::format("{}/tmp/{}-{}-{}", root_, ::getpid(), base::unix_us(),
                                             counter.fetch_add(1, std::memory_order_relaxed));
   base::Status status = bytes.write(temporary);
-  if (status.has_value() && ::rename(temporary.c_str(), path.c_str()) != 0 && errno == ENOENT) {
-    std::error_code failed;
-    fs::create_directory(fs::path(path).parent_path(), failed);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) {
-      status = base::fail(ErrorCode::kUnavailable, fmt::format("cannot move a file to '{}': {}",
-                                                               path, std::strerror(errno)));
-    }
+  if (status.has_value()) {
+    status = move_into_place(temporary, path);
   }
   if (!status.has_value()) {
     ::unlink(temporary.c_str());
@@ -130,26 +159,31 @@ void ResultCache::also_under(const core::Digest& other, const core::Digest& key)
 
 base::Result<std::vector<ResultCache::Item>> ResultCache::list(bool verify) const {
   std::vector<Item> items;
+  std::map<std::pair<dev_t, ino_t>, std::size_t> by_file;  // a result found in two ways is one
   std::error_code failed;
   for (fs::recursive_directory_iterator at(root_, failed), end; !failed && at != end;
        at.increment(failed)) {
-    const std::string name = at->path().filename().string();
-    const auto key = core::Digest::from_hex(name);
+    const std::string path = at->path().string();
+    const auto key = core::Digest::from_hex(at->path().filename().string());
     struct stat facts{};
-    if (!key.has_value() || ::stat(at->path().c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    if (!key.has_value() || ::stat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
       continue;
     }
-    Item& item = items.emplace_back();
-    item.key = *key;
-    item.path = at->path().string();
-    // A result that is found in two ways is there once.
-    item.size_bytes =
-        facts.st_size / static_cast<std::int64_t>(std::max<nlink_t>(facts.st_nlink, 1));
-    item.used_us = modified_us(facts);
-    if (auto result = KeptResult::open(item.path);
-        result.has_value() && (!verify || verifies(**result))) {
-      item.result = std::move(*result);
+    const auto [place, is_new] =
+        by_file.emplace(std::pair(facts.st_dev, facts.st_ino), items.size());
+    if (!is_new) {
+      items[place->second].other_keys.push_back(*key);
+      continue;
     }
+    auto item = look_at(path, verify);
+    if (!item) {
+      by_file.erase(place);
+      continue;
+    }
+    item->key = *key;
+    item->size_bytes = facts.st_size;
+    item->used_us = modified_us(facts);
+    items.push_back(std::move(*item));
   }
   if (failed) {
     return base::fail(cache_error(ErrorCode::kUnavailable,
@@ -162,10 +196,15 @@ base::Result<std::vector<ResultCache::Item>> ResultCache::list(bool verify) cons
 }
 
 base::Status ResultCache::remove(const Item& item) const {
-  if (::unlink(item.path.c_str()) != 0 && errno != ENOENT) {
-    return base::fail(
-        cache_error(ErrorCode::kUnavailable,
-                    fmt::format("cannot remove '{}': {}", item.path, std::strerror(errno))));
+  std::vector<core::Digest> keys = item.other_keys;
+  keys.push_back(item.key);
+  for (const core::Digest& key : keys) {
+    const std::string path = path_of(key);
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+      return base::fail(
+          cache_error(ErrorCode::kUnavailable,
+                      fmt::format("cannot remove '{}': {}", path, std::strerror(errno))));
+    }
   }
   return {};
 }
@@ -175,7 +214,7 @@ base::Result<ResultCache::Pruned> ResultCache::prune(const CacheLimits& limits) 
   const std::int64_t oldest = base::unix_us() - limits.max_age_days * kUsPerDay;
   Pruned out;
   for (const Item& item : items) {
-    const bool stays = item.result != nullptr && item.used_us >= oldest &&
+    const bool stays = item.damage.empty() && item.used_us >= oldest &&
                        out.left_bytes + item.size_bytes <= limits.max_bytes;
     if (!stays) {
       PENSTOCK_RETURN_IF_ERROR(remove(item));
@@ -199,26 +238,34 @@ void ResultCache::prune_if_due() {
   if (written == 0) {
     return;
   }
-  const std::string stamp = root_ + "/pruned";
-  struct stat facts{};
+  // What all processes have written since the last time is the length of a file they append to.
+  const std::string counter = root_ + "/written", stamp = root_ + "/pruned";
+  const std::int64_t unit = std::max<std::int64_t>(limits_.max_bytes / kCounterUnits, 1);
+  const std::string units(
+      static_cast<std::size_t>(std::min(written / unit + 1, kCounterUnits / kPrunesPerSize)), '.');
+  struct stat counted{}, facts{};
+  const int file = ::open(counter.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (file >= 0) {
+    (void)!::write(file, units.data(), units.size());
+    (void)::fstat(file, &counted);
+    ::close(file);
+  }
   const bool is_recent =
       ::stat(stamp.c_str(), &facts) == 0 && base::unix_us() - modified_us(facts) < kUsPerHour;
-  if (is_recent && written < limits_.max_bytes / 16) {
+  if (is_recent && counted.st_size < kCounterUnits / kPrunesPerSize) {
     return;
   }
-  const int file = ::open(stamp.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (file >= 0) {
-    ::close(file);
-    touch(stamp);
+  for (const std::string& path : {counter, stamp}) {
+    const int emptied = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (emptied >= 0) {
+      ::close(emptied);
+      touch(path);
+    }
   }
   (void)prune(limits_);  // the next run tries again
 }
 
-base::Result<std::shared_ptr<ResultCache>> open_user_cache() {
-  const char* const wish = std::getenv("PENSTOCK_CACHE");
-  if (wish != nullptr && (std::string_view(wish) == "off" || std::string_view(wish) == "0")) {
-    return std::shared_ptr<ResultCache>();
-  }
+base::Result<std::shared_ptr<ResultCache>> open_cache_folder() {
   CacheLimits limits;
   if (const char* const size = std::getenv("PENSTOCK_CACHE_BYTES"); size != nullptr) {
     const std::string_view text(size);
@@ -233,6 +280,14 @@ base::Result<std::shared_ptr<ResultCache>> open_user_cache() {
     }
   }
   return ResultCache::open(user_data_folder(), limits);
+}
+
+base::Result<std::shared_ptr<ResultCache>> open_user_cache() {
+  const char* const wish = std::getenv("PENSTOCK_CACHE");
+  if (wish != nullptr && (std::string_view(wish) == "off" || std::string_view(wish) == "0")) {
+    return std::shared_ptr<ResultCache>();
+  }
+  return open_cache_folder();
 }
 
 }  // namespace penstock::flow

@@ -2,6 +2,7 @@
 //
 //   <home>/cache/<2 hex digits>/<64 hex digits>   a KeptResult
 //   <home>/cache/tmp/                             files being written
+//   <home>/cache/{written,pruned}                 when to look for what is too much
 //
 // No lock and no index: a file is moved into place whole, so any number of processes share one
 // cache, and a process that is killed leaves nothing to repair. What was used last stays longest.
@@ -31,9 +32,10 @@ class ResultCache {
  public:
   struct Item {
     core::Digest key;
-    std::string path;
+    std::vector<core::Digest> other_keys;  ///< it is found under these too
     std::int64_t size_bytes = 0, used_us = 0;
-    std::shared_ptr<const KeptResult> result;  ///< null: damaged
+    std::string damage;  ///< why it is no result; empty when it is one
+    KeptFacts facts;     ///< of a result
   };
   struct Pruned {
     std::int64_t removed = 0, removed_bytes = 0, left = 0, left_bytes = 0;
@@ -52,12 +54,14 @@ class ResultCache {
   /// Lets what is kept under `key` be found under `other` too.
   void also_under(const core::Digest& other, const core::Digest& key);
 
-  /// Everything, most recently used first. `verify`: reads the values too.
+  /// Everything, most recently used first. `verify`: reads the values too. Files that go meanwhile
+  /// are left out.
   base::Result<std::vector<Item>> list(bool verify = false) const;
   base::Status remove(const Item& item) const;
   /// Removes what is beyond the limits, and what is damaged.
   base::Result<Pruned> prune(const CacheLimits& limits) const;
-  /// prune() by its own limits when this object has written much, or nobody has for an hour.
+  /// prune() by its own limits when much has been written since the last time, by any process, or
+  /// when that was an hour ago.
   void prune_if_due();
 
   const CacheLimits& limits() const { return limits_; }
@@ -72,8 +76,10 @@ class ResultCache {
   std::atomic<std::int64_t> written_bytes_{0};
 };
 
-/// The user's cache (user_data_folder()), or null where PENSTOCK_CACHE is "off" or "0".
-/// PENSTOCK_CACHE_BYTES is its size in bytes.
+/// The user's cache (user_data_folder()). PENSTOCK_CACHE_BYTES is its size in bytes.
+base::Result<std::shared_ptr<ResultCache>> open_cache_folder();
+
+/// The same for a run: null where PENSTOCK_CACHE is "off" or "0".
 base::Result<std::shared_ptr<ResultCache>> open_user_cache();
 
 }  // namespace penstock::flow

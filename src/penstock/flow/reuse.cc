@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -145,6 +146,7 @@ base::Result<bool> Reuse::find(const RunState& state, const Task& task) {
     fact_.key = call->second;
     return true;
   }
+  forget(task);
   auto pending = key_of(state, task);
   if (!pending) {
     return false;
@@ -265,10 +267,10 @@ void Reuse::remember(const RunState& state, const Task& task, std::size_t output
       std::pair(path_, node.first_signal + static_cast<std::int32_t>(output)), digest);
 }
 
-void Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) {
+bool Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) {
   const auto found = pending_.find({task.activation, task.node});
   if (found == pending_.end()) {
-    return;
+    return false;
   }
   const Pending pending = std::move(found->second);
   pending_.erase(found);
@@ -287,7 +289,7 @@ void Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) 
     auto native = core::to_native(output);
     if (!native.has_value()) {
       note(task.node, native.error());
-      return;
+      return true;
     }
     outputs.push_back(std::move(*native));
   }
@@ -297,16 +299,19 @@ void Reuse::keep(const RunState& state, const Task& task, std::int64_t took_ns) 
                         .took_ns = took_ns,
                         .parts = pending.parts};
   const auto digests = cache_->keep(pending.key, facts, outputs);
-  if (!digests.has_value()) {
-    note(task.node, digests.error());
-    return;
-  }
-  for (std::size_t i = 0; i < digests->size(); ++i) {
-    if (!outputs[i].is_absent()) {
-      remember(state, task, i, (*digests)[i]);
+  if (digests.has_value()) {
+    for (std::size_t i = 0; i < digests->size(); ++i) {
+      if (!outputs[i].is_absent()) {
+        remember(state, task, i, (*digests)[i]);
+      }
     }
+    link_lineage(task, pending.key);
+  } else {
+    note(task.node, digests.error());
   }
-  link_lineage(task, pending.key);
+  // Whoever comes next gets what the file will give: a list, say, not a subclass that it was.
+  std::ranges::move(outputs, state.outputs(task).begin());
+  return true;
 }
 
 void Reuse::link_lineage(const Task& task, const core::Digest& key) {

@@ -59,7 +59,8 @@ class Reuse {
   /// From now on `only` is called whatever is known of it, and all others give what they gave in
   /// the run that kept `calls`.
   void replay(std::int32_t only, KeptCalls calls);
-  void keep(const RunState& state, const Task& task, std::int64_t took_ns);
+  /// True: fact() tells of it.
+  bool keep(const RunState& state, const Task& task, std::int64_t took_ns);
   void forget(const Task& task) { pending_.erase({task.activation, task.node}); }
   /// `epoch` has closed.
   void close(std::int64_t epoch) { digests_.erase(epoch); }

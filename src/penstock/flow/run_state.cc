@@ -33,6 +33,7 @@ RunState::RunState(std::shared_ptr<const Plan> plan, const RunnerOptions& option
       seed_(options.seed),
       cancel_(options.cancel),
       loop_(options.loop),
+      isolation_(options.isolation),
       targets_(plan_->nodes().size()),
       states_(plan_->nodes().size()) {
   if (loop_ == nullptr && core::host_bridge() != nullptr) {
@@ -46,6 +47,7 @@ RunState::RunState(std::shared_ptr<const Plan> plan, const RunnerOptions& option
                    .native = node.native,
                    .may_see_host = core::host_bridge() != nullptr,
                    .is_local = node.is_local,
+                   .policy = node.policy.get(),
                    .is_kept = node.is_kept,
                    .own_assets = node.own_assets};
     first_edge_.push_back(static_cast<std::int32_t>(edges_.size()));

@@ -13,6 +13,7 @@
 
 #include "penstock/flow/call_node.h"
 #include "penstock/flow/executor.h"
+#include "penstock/flow/isolation.h"
 #include "penstock/flow/plan.h"
 #include "penstock/flow/runner.h"
 #include "penstock/flow/scheduler.h"
@@ -61,6 +62,7 @@ class RunState final : public TaskAccess {
   core::LogSink* log_sink() const override { return &logs; }
   core::HostLoop* loop() const override { return loop_.get(); }
   const core::Wiring* wiring() const override { return &wiring_; }
+  Isolation* isolation() const override { return isolation_.get(); }
 
   const std::string& node_id(std::int32_t node) const {
     return plan_->nodes()[static_cast<std::size_t>(node)].id;
@@ -87,6 +89,7 @@ class RunState final : public TaskAccess {
   std::uint64_t seed_;
   const core::CancelToken* cancel_;
   std::shared_ptr<core::HostLoop> loop_;
+  std::shared_ptr<Isolation> isolation_;
   std::vector<CallTarget> targets_;
   std::vector<std::int32_t> first_edge_;  ///< per node, into edges_; one more entry at the end
   std::vector<HotEdge> edges_;

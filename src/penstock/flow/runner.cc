@@ -47,6 +47,7 @@ Runner::Impl::Impl(std::shared_ptr<const Plan> plan_in, std::unique_ptr<Executor
       state_(plan, options_),
       lifecycles_(state_, options_.name),
       large_(plan->nodes().size() > kLargePlan),
+      clock_(options_.clock != nullptr ? *options_.clock : base::real_clock()),
       next_event_id_(base::unix_us() << 10) {
   scratch_.context.seed = options_.seed;
   scratch_.context.cancel = options_.cancel;
@@ -106,19 +107,15 @@ base::Status Runner::Impl::init() {
   if (std::exchange(interrupted_, false)) {
     options_.cancel->reset();  // that Ctrl-C ended the call before this one
   }
+  coroutines_cancelled_ = false;  // those of the call before this one
   if (started_) {
     return {};
   }
   PENSTOCK_RETURN_IF_ERROR(state_.make_states());
-  PENSTOCK_RETURN_IF_ERROR(assets_.start(*plan, state_));
-  if (auto status = executor_->start(state_); !status.has_value()) {
-    (void)assets_.stop();
+  PENSTOCK_RETURN_IF_ERROR(start_policies());
+  if (auto status = start_parts(); !status.has_value()) {
+    stop_isolation();
     return status;
-  }
-  if (auto nodes = start_nodes(); !nodes.has_value()) {
-    executor_->stop();
-    (void)assets_.stop();
-    return nodes;
   }
   started_ = true;
   status_ = "ok";
@@ -132,6 +129,26 @@ base::Status Runner::Impl::init() {
     observer->on_start(*plan, info_);
   }
   return {};
+}
+
+base::Status Runner::Impl::start_parts() {
+  PENSTOCK_RETURN_IF_ERROR(assets_.start(*plan, state_));
+  if (auto status = executor_->start(state_); !status.has_value()) {
+    (void)assets_.stop();
+    return status;
+  }
+  if (auto nodes = start_nodes(); !nodes.has_value()) {
+    executor_->stop();
+    (void)assets_.stop();
+    return nodes;
+  }
+  return {};
+}
+
+void Runner::Impl::stop_isolation() {
+  if (state_.isolation() != nullptr) {
+    state_.isolation()->stop();
+  }
 }
 
 base::Status Runner::Impl::start_nodes() {
@@ -171,6 +188,7 @@ base::Status Runner::Impl::deinit() {
     }
   }
   executor_->stop();
+  stop_isolation();
   if (base::Status status = assets_.stop(); !status.has_value()) {
     status_ = "failed";
     for (const auto& observer : options_.observers) {

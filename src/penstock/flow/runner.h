@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "penstock/base/clock.h"
 #include "penstock/core/operator.h"
 #include "penstock/flow/observer.h"
 #include "penstock/flow/plan.h"
@@ -17,6 +18,7 @@
 namespace penstock::flow {
 
 class Executor;     // executor.h
+class Isolation;    // isolation.h
 class ResultCache;  // result_cache.h
 
 /// How a Runner behaves; the defaults are those of the synchronous runner.
@@ -27,9 +29,13 @@ struct RunnerOptions {
   std::optional<std::uint64_t>
       shuffle;  ///< take ready nodes in a random order from this seed (tests)
   std::vector<std::shared_ptr<Observer>> observers;
-  core::CancelToken* cancel = nullptr;   ///< not owned; null = only host signals stop the run
-  std::shared_ptr<core::HostLoop> loop;  ///< for coroutines; null = the host makes one if need be
-  std::shared_ptr<ResultCache> cache;    ///< of results that nodes keep; null = none is reused
+  std::shared_ptr<ResultCache> cache;      ///< of results that nodes keep; null = none is reused
+  core::CancelToken* cancel = nullptr;     ///< not owned; null = only host signals stop the run
+  std::shared_ptr<core::HostLoop> loop;    ///< for coroutines; null = the host makes one if need be
+  std::optional<Resources> resources;      ///< what there is; none = default_resources()
+  std::vector<std::string> tags{"local"};  ///< what this place is called; see `where` of nodes
+  std::shared_ptr<Isolation> isolation;    ///< null = nodes that need one are refused (PS0414)
+  std::shared_ptr<base::Clock> clock;      ///< waits between attempts; null = the real one
 };
 
 /// What one root epoch gave.

@@ -4,6 +4,7 @@
 //   runner_loop.cc  the loop: ready nodes to the executor, completions to the scheduler
 //   runner_fast.cc  the loop's short cut for tiny native nodes
 //   runner_switch.cc  nodes enabled and disabled between epochs
+//   runner_policies.cc  calls of nodes with a Policy: attempts, deadlines, resources
 #pragma once
 
 #include <map>
@@ -19,6 +20,7 @@
 #include "penstock/flow/lifecycles.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/observer.h"
+#include "penstock/flow/policy_queue.h"
 #include "penstock/flow/reuse.h"
 #include "penstock/flow/run_state.h"
 #include "penstock/flow/runner.h"
@@ -57,6 +59,8 @@ class Runner::Impl {
   base::Result<EpochResult> close(Activation* root);
   void drop_open_epochs();
   void cancel_coroutines();
+  base::Status start_parts();
+  void stop_isolation();
   base::Status start_nodes();
   base::Status stop_nodes();
   core::Value take_result(std::int64_t epoch);
@@ -85,8 +89,13 @@ class Runner::Impl {
   base::Result<bool> run_reused(const Task& task);
   void tell_reuse(const Task& task);
   void send_reuse_notes();
-  void fail_node(const Task& task, const base::Error& error);
+  /// `attempts`: how many calls were made.
+  void fail_node(const Task& task, const base::Error& error, std::int32_t attempts = 1);
   void fail_open_epochs(const base::Error& error);
+  bool is_cancelled() const {
+    return options_.cancel != nullptr && options_.cancel->is_cancelled();
+  }
+  static base::Error interrupted() { return {base::ErrorCode::kCancelled, "interrupted"}; }
   void emit_events(const Task& task);
   /// An observer's error closes the epoch of the event being sent, as a node's does.
   void fail_watched(const Task& task, const base::Error& error);
@@ -102,6 +111,25 @@ class Runner::Impl {
     return state_.target(task.node).is_local &&
            plan->nodes()[static_cast<std::size_t>(task.node)].kind == NodeKind::kAsset;
   }
+
+  // runner_policies.cc
+  base::Status start_policies();
+  base::Status check_policy(const PlanNode& node, const Resources& there) const;
+  base::Status check_timeout(const PlanNode& node) const;
+  base::Status run_governed(const Task& task, const Policy& policy, bool is_inline);
+  base::Status start_governed(const Task& task, const Policy& policy, bool is_inline);
+  base::Status call_governed(const Task& task, const Policy& policy);
+  base::Status call_isolated(const Task& task);
+  /// What the policy makes of a call that is over. False: it will be made again.
+  bool settle(const Policy& policy, Completion& completion, std::int32_t& attempts);
+  std::uint64_t chance_key(const Task& task) const;
+  /// Starts what waits for nothing any more; drops what belongs to a failed epoch.
+  base::Status run_waiting(bool is_inline, std::int64_t capacity);
+  void drop_waiting();
+  /// Nothing is out: sleeps until a call may be made again, or a little.
+  base::Status sleep_until_due();
+  std::int32_t wait_limit_ms() const;
+  base::Status tick_if_cancelled(std::int64_t now_ns);
 
   // runner_fast.cc
   class FastCaller;
@@ -138,7 +166,10 @@ class Runner::Impl {
   bool interrupted_ = false;           ///< a host signal set the cancel token
   bool coroutines_cancelled_ = false;  ///< since the cancel token was set
   RunInfo info_;
-  Epoch event_epoch_;  ///< of the event being sent
+  std::optional<PolicyQueue> waiting_;  ///< while the plan has policies
+  base::Clock& clock_;                  ///< of waiting_
+  bool epoch_failed_ = false;           ///< since waiting_ was last looked through
+  Epoch event_epoch_;                   ///< of the event being sent
   std::int64_t next_event_id_;
 };
 

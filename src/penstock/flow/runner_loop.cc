@@ -9,7 +9,6 @@
 namespace penstock::flow {
 namespace {
 
-constexpr std::int32_t kWaitMs = 50;
 constexpr std::int64_t kSlowCallNs = 2'000;
 constexpr std::uint32_t kCallsPerSample = 8;
 
@@ -26,7 +25,10 @@ base::Result<Activation*> Runner::Impl::drive(bool may_begin) {
     }
     if (num_out_ == 0) {
       if (state_.scheduler.num_ready() == 0) {
-        return base::fail(no_progress());
+        if (!waiting_.has_value() || waiting_->is_empty()) {
+          return base::fail(no_progress());
+        }
+        PENSTOCK_RETURN_IF_ERROR(sleep_until_due());
       }
       continue;
     }
@@ -38,6 +40,9 @@ base::Status Runner::Impl::run_ready() {
   Scheduler& scheduler = state_.scheduler;
   const bool is_inline = executor_->is_inline();
   const std::int64_t capacity = is_inline ? 1 : executor_->capacity();
+  if (waiting_.has_value()) [[unlikely]] {
+    PENSTOCK_RETURN_IF_ERROR(run_waiting(is_inline, capacity));
+  }
   const bool fast = may_run_fast();
   if (fast) {
     fast_window_ns_ = base::fast_ns();
@@ -79,6 +84,9 @@ base::Status Runner::Impl::run_any(const Task& task, bool is_inline) {
     if (is_known) {
       return {};
     }
+  }
+  if (target.policy != nullptr) [[unlikely]] {
+    return run_governed(task, *target.policy, is_inline);
   }
   if (is_inline || target.is_local) {
     return run_inline(task);
@@ -272,7 +280,7 @@ base::Status Runner::Impl::wait_for_completions() {
   base::Status waited;
   {
     const core::HostUnlock unlock;
-    waited = executor_->wait(completions_, kWaitMs);
+    waited = executor_->wait(completions_, wait_limit_ms());
   }
   const std::int64_t now_ns = base::fast_ns();
   for (Completion& completion : completions_) {
@@ -284,15 +292,23 @@ base::Status Runner::Impl::wait_for_completions() {
     PENSTOCK_RETURN_IF_ERROR(finish(completion));
   }
   PENSTOCK_RETURN_IF_ERROR(waited);
-  return now_ns - last_tick_ns_ > kTickNs ? tick(now_ns) : base::Status();
+  return tick_if_cancelled(now_ns);
 }
 
 base::Status Runner::Impl::finish(Completion& completion) {
   Scheduler& scheduler = state_.scheduler;
   const Task& task = completion.task;
   NodeMetrics& counts = metrics.node(task.node);
-  ++counts.runs;
   counts.retries += completion.retries;
+  std::int32_t attempts = 1;
+  if (const Policy* const policy = state_.target(task.node).policy; policy != nullptr)
+      [[unlikely]] {
+    if (!settle(*policy, completion, attempts)) {
+      ++counts.retries;
+      return {};
+    }
+  }
+  ++counts.runs;
   if (completion.duration_ns > 0 && !large_) {
     counts.duration.add(completion.duration_ns);
     counts.is_slow = completion.duration_ns > kSlowCallNs;
@@ -301,6 +317,9 @@ base::Status Runner::Impl::finish(Completion& completion) {
     if (completion.status.error().code() == base::ErrorCode::kCancelled &&
         scheduler.is_failed(task)) {
       --counts.runs;  // not called: its epoch had failed
+      if (reuse_ != nullptr) {
+        reuse_->forget(task);
+      }
       scheduler.complete_absent(task);
       return {};
     }
@@ -309,7 +328,7 @@ base::Status Runner::Impl::finish(Completion& completion) {
       reuse_->forget(task);
     }
     record(completion, NodeStatus::kFailed);
-    fail_node(task, completion.status.error());
+    fail_node(task, completion.status.error(), attempts);
     return {};
   }
   if (completion.step == core::Step::kExhausted) {
@@ -323,8 +342,8 @@ base::Status Runner::Impl::finish(Completion& completion) {
     scheduler.complete(task);
     return {};
   }
-  if (reuse_ != nullptr && state_.target(task.node).is_kept) {
-    reuse_->keep(state_, task, completion.duration_ns);
+  if (reuse_ != nullptr && state_.target(task.node).is_kept &&
+      reuse_->keep(state_, task, completion.duration_ns)) {
     tell_reuse(task);
   }
   const bool emitted = std::ranges::any_of(
@@ -356,19 +375,26 @@ void Runner::Impl::record(const Completion& completion, NodeStatus status) {
   }
 }
 
-void Runner::Impl::fail_node(const Task& task, const base::Error& error) {
+void Runner::Impl::fail_node(const Task& task, const base::Error& error, std::int32_t attempts) {
   const Epoch epoch = state_.epoch_of(task);
   base::Error full = error.with_context(
-      fmt::format("node '{}', epoch {}", state_.node_id(task.node), epoch.to_string()));
+      fmt::format("node '{}', epoch {}{}", state_.node_id(task.node), epoch.to_string(),
+                  attempts > 1 ? fmt::format(", after {} attempts", attempts) : ""));
   if (full.id().empty()) {
     full = full.with_id("PS0401");
   }
+  // A node that was told to end says so in words of its own; what happened is that the run ended.
+  if (error.code() == base::ErrorCode::kCancelled && is_cancelled()) {
+    full = interrupted();
+  }
   errors_.try_emplace(epoch.root, std::move(full));
+  epoch_failed_ = true;
   state_.scheduler.fail_epoch(task);
   state_.scheduler.complete_absent(task);
 }
 
 void Runner::Impl::fail_open_epochs(const base::Error& error) {
+  epoch_failed_ = true;
   state_.scheduler.for_each_open([&](Activation& root) {
     root.failed = true;
     errors_.try_emplace(root.epoch, error);
@@ -445,14 +471,14 @@ base::Status Runner::Impl::tick(std::int64_t now_ns) {
       fail_open_epochs(status.error());
     }
   }
-  const bool is_cancelled = options_.cancel != nullptr && options_.cancel->is_cancelled();
-  if (is_cancelled) {
-    fail_open_epochs({base::ErrorCode::kCancelled, "interrupted"});
+  const bool is_over = is_cancelled();
+  if (is_over) {
+    fail_open_epochs(interrupted());
     if (!coroutines_cancelled_) {  // once: what they do at their end is not to be cut short
       cancel_coroutines();
     }
   }
-  coroutines_cancelled_ = is_cancelled;
+  coroutines_cancelled_ = is_over;
   return {};
 }
 

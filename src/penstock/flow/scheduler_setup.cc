@@ -147,9 +147,9 @@ void Scheduler::build_fast() {
     const PlanNode& node = plan_.nodes()[static_cast<std::size_t>(i)];
     const HotNode& hot = hot_[static_cast<std::size_t>(i)];
     bool eligible = node.kind == NodeKind::kOperator && !node.is_local && node.own_assets.empty() &&
-                    node.num_signals == 1 && node.native && !node.needs_host && !node.stateful &&
-                    !node.source && !hot.has_remote && !hot.is_collected && node.num_edges <= 64 &&
-                    node.num_hidden == 0;
+                    node.policy == nullptr && node.num_signals == 1 && node.native &&
+                    !node.needs_host && !node.stateful && !node.source && !hot.has_remote &&
+                    !hot.is_collected && node.num_edges <= 64 && node.num_hidden == 0;
     for (const InEdge& edge : plan_.in_edges(node)) {
       eligible &= edge.signal != kNone && !edge.collects;
     }

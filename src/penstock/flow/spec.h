@@ -42,7 +42,7 @@ struct ParameterValue {
   Mark mark;
 };
 
-/// Keys only we know, kept for the policies issue; each absent unless written.
+/// Keys only we know, as written (policy.h); each absent unless written.
 struct PolicySpec {
   core::Value retry, timeout_ms, resources, cache, where;
 };

@@ -41,11 +41,14 @@ constexpr auto kNodeKeys = std::to_array<SpecKey>({
     {"enabled", R"({"$ref": "#/$defs/enabled"})", "false, or input.<name>, to leave it out"},
     {"stateful", R"({"$ref": "#/$defs/bool_or_null"})", "Its calls happen in the order of epochs"},
     {"description", kTextSchema, "What the node is for"},
-    {"retry", R"({"type": ["integer", "object"], "minimum": 0})", "How often to try again"},
+    {"retry", R"({"$ref": "#/$defs/retry"})",
+     "How often to call it in all while it fails, and how long to wait between"},
     {"timeout_ms", R"({"type": "integer", "exclusiveMinimum": 0})", "Milliseconds it may take"},
-    {"resources", R"({"type": "object"})", "What it needs, by name"},
-    {"cache", R"({"type": ["boolean", "object"]})", "Whether its results are reused"},
-    {"where", R"({"type": ["string", "object"]})", "Where it may run"},
+    {"resources", R"({"$ref": "#/$defs/resources"})",
+     "What a call needs of what the run has: cpu, io, memory"},
+    {"cache", R"({"type": "boolean"})",
+     "true: keep its results and use them again; false: never. Default: by its type"},
+    {"where", R"({"$ref": "#/$defs/where"})", "Tags of the places where it may run"},
 });
 
 /// Other names and what is read and dropped; not offered either.

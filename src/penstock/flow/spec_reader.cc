@@ -13,6 +13,7 @@
 
 #include "penstock/core/operator.h"
 #include "penstock/flow/id_index.h"
+#include "penstock/flow/policy.h"
 #include "penstock/flow/spec_keys.h"
 
 namespace penstock::flow {
@@ -264,6 +265,34 @@ void SpecReader::read_params(const YamlTree& tree, std::int32_t value, const std
   }
 }
 
+namespace {
+
+/// Where in the tree of a policy's value a problem of it is.
+Mark find_mark(const YamlTree& tree, std::int32_t value, const PolicyProblem& problem) {
+  std::int32_t at = value;
+  if (!problem.key.empty() && tree[value].kind == Kind::kMap) {
+    for (std::int32_t key = tree[value].first; key >= 0; key = tree[tree[key].next].next) {
+      if (tree[key].text == problem.key) {
+        if (problem.is_key) {
+          return tree[key].mark;
+        }
+        at = tree[key].next;
+        break;
+      }
+    }
+  }
+  if (problem.item >= 0 && tree[at].kind == Kind::kList) {
+    std::int32_t item = tree[at].first;
+    for (std::int32_t i = 0; i < problem.item; ++i) {
+      item = tree[item].next;
+    }
+    at = item;
+  }
+  return tree[at].mark;
+}
+
+}  // namespace
+
 bool SpecReader::read_timeout(const YamlTree& tree, const Field& field, const std::string& what,
                               NodeSpec& node) {
   const core::Value seen = tree.to_value(field.value);
@@ -291,33 +320,26 @@ void SpecReader::read_policy(const YamlTree& tree, const Field& field, NodeSpec&
     read_timeout(tree, field, what, node);
     return;
   }
-  const core::Value seen = tree.to_value(field.value);
-  const bool is_map = seen.is(core::Kind::kMap);
-  bool valid = false;
-  std::string_view wanted;
-  core::Value* to = nullptr;
-  if (field.name == "retry") {
-    valid = is_map || (seen.is(core::Kind::kInt) && seen.as_int() >= 0);
-    wanted = "an int from 0, or a map";
-    to = &node.policy.retry;
-  } else if (field.name == "resources") {
-    valid = is_map;
-    wanted = "a map of names to amounts";
-    to = &node.policy.resources;
-  } else if (field.name == "cache") {
-    valid = is_map || seen.is(core::Kind::kBool);
-    wanted = "true, false or a map";
-    to = &node.policy.cache;
-  } else {
-    valid = is_map || seen.is(core::Kind::kText);
-    wanted = "text or a map";
-    to = &node.policy.where;
+  core::Value seen = tree.to_value(field.value);
+  if (field.name == "cache") {
+    if (seen.is(core::Kind::kBool)) {
+      node.policy.cache = std::move(seen);
+    } else {
+      problems_.add(
+          tree[field.value].mark, "PS0022",
+          fmt::format("{} is {}, wanted true or false", what, tree.describe(field.value)));
+    }
+    return;
   }
-  if (valid) {
-    *to = seen;
-  } else {
-    problems_.add(tree[field.value].mark, "PS0022",
-                  fmt::format("{} is {}, wanted {}", what, tree.describe(field.value), wanted));
+  const PolicyProblems problems = check_policy(field.name, seen);
+  for (const PolicyProblem& problem : problems) {
+    problems_.add(find_mark(tree, field.value, problem), problem.id,
+                  fmt::format("node '{}': {}", node.id, problem.message), problem.help);
+  }
+  if (problems.empty()) {
+    (field.name == "retry"       ? node.policy.retry
+     : field.name == "resources" ? node.policy.resources
+                                 : node.policy.where) = std::move(seen);
   }
 }
 

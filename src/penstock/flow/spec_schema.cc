@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "penstock/base/result.h"
 #include "penstock/flow/spec_keys.h"
 
 namespace penstock::flow {
@@ -45,6 +46,17 @@ std::string map_of(std::string_view what) {
       what);
 }
 
+/// An error code, or a name with a capital letter or a dot.
+std::string error_name_schema() {
+  std::string codes;
+  for (const std::string_view name : base::error_code_names()) {
+    codes += fmt::format("{}\"{}\"", codes.empty() ? "" : ", ", name);
+  }
+  return fmt::format(R"({{"anyOf": [{{"enum": [{}]}},
+      {{"type": "string", "pattern": "^[A-Za-z0-9_.\u0080-\uffff]*[A-Z.\u0080-\uffff][A-Za-z0-9_.\u0080-\uffff]*$"}}]}})",
+                     codes);
+}
+
 }  // namespace
 
 std::string tube_schema() {
@@ -67,6 +79,32 @@ std::string tube_schema() {
       {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/reference"},
         {"type": "object", "minProperties": 1, "maxProperties": 1,
          "additionalProperties": {"$ref": "#/$defs/reference"}}]}}]})"},
+      {"retry", R"({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 1000000},
+      {"type": "object", "additionalProperties": false, "required": ["attempts"], "properties": {
+        "attempts": {"description": "Calls in all", "type": "integer", "minimum": 1,
+          "maximum": 1000000},
+        "backoff_ms": {"description": "Wait before the second call; twice as long before each next",
+          "type": "integer", "minimum": 0, "maximum": 31536000000},
+        "max_ms": {"description": "The longest wait", "type": "integer", "minimum": 0,
+          "maximum": 31536000000},
+        "jitter": {"description": "Share of a wait that is left to chance", "type": "number",
+          "minimum": 0, "maximum": 1},
+        "on": {"description": "Error codes and exceptions after which it is tried again",
+          "anyOf": [{"$ref": "#/$defs/error_name"},
+            {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/error_name"}}]}}}]})"},
+      {"error_name", error_name_schema()},
+      {"resources", R"({"type": "object", "additionalProperties": false, "properties": {
+        "cpu": {"description": "Cores", "type": "number", "minimum": 0, "maximum": 1000000},
+        "io": {"description": "Slots", "type": "integer", "minimum": 0, "maximum": 1000000},
+        "memory": {"description": "Bytes, or a text such as 512MB or 2GiB",
+          "anyOf": [{"type": "integer", "minimum": 0, "maximum": 1152921504606846976},
+            {"type": "string", "pattern": "^([0-9]+(\\.[0-9]*)?|\\.[0-9]+) *(|B|[kMGT]B|[KMGT]iB)$"}]}}})"},
+      {"where", R"({"anyOf": [{"$ref": "#/$defs/tags"},
+      {"type": "object", "additionalProperties": false,
+       "properties": {"tags": {"$ref": "#/$defs/tags"}}}]})"},
+      {"tags", R"({"anyOf": [{"$ref": "#/$defs/tag"},
+      {"type": "array", "items": {"$ref": "#/$defs/tag"}}]})"},
+      {"tag", R"({"type": "string", "pattern": "^[^ \\t\\n,]+$"})"},
       {"inputs", map_of("input")},
       {"input", object_of(kInputKeys, {}, R"("type")")},
       {"assets", map_of("asset")},

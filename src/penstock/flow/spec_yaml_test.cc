@@ -199,7 +199,8 @@ TEST(SpecYamlTest, RefusesWhatIsNoTube) {
   EXPECT_EQ(id("input: {x: {}}"), "PS0018");
   EXPECT_EQ(id("assets: {x: {type: a.b}}"), "PS0018");
   EXPECT_EQ(id("assets: {x: {type: a.b, scope: node, depends: a.b}}"), "PS0023");
-  EXPECT_EQ(id(node_with("retry: -1")), "PS0022");
+  EXPECT_EQ(id(node_with("retry: -1")), "PS0123");
+  EXPECT_EQ(id(node_with("cache: 1")), "PS0022");
   EXPECT_EQ(id(node_with("timeout: 0")), "PS0022");
   EXPECT_EQ(id(node_with("timeout: 3 s")), "PS0022");
 }
