@@ -274,3 +274,51 @@ def test_ctrl_c_stops_within_a_second_and_leaves_nothing(runner):
     process.stdout.close()
     assert took < 1.5, f"took {took:.2f} s"
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+RUNNERS = {
+    "sync": ps.SynchronousRunner,
+    "threads": lambda tube: ps.ThreadedRunner(tube, max_workers=2),
+    "processes": lambda tube: ps.MultiProcessRunner(tube, max_workers=2),
+}
+
+
+@pytest.mark.parametrize("at", ["count", "each", "double", "all", "inner", "meta"])
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_callback_that_raises_closes_its_epoch(runner, at, capfd):
+    tube = ps.Tube.load(
+        """
+        nodes:
+          count: {type: penstock.testing.count_source, params: {start: 1}}
+          list: {type: penstock.testing.multiply, depends: [{right: count.index}], params: {left: [5]}}
+          each: {type: map, depends: list.value}
+          double: {type: penstock.testing.multiply, depends: [{left: each.value}]}
+          all: {type: gather, depends: double.value}
+          inner:
+            type: tube
+            depends: [{x: all.value}]
+            params:
+              tube:
+                input: {x: {type: any, scope: process}}
+                nodes:
+                  same: {type: penstock.testing.multiply, depends: [{left: input.x}], params: {right: 1}}
+                  out: {type: return, depends: same.value}
+          out: {type: return, depends: inner.value}
+        """
+    )
+    seen = []
+
+    def callback(event):
+        if event["node_id"] == at and event["epoch"].root == 1:
+            seen.append(event)
+            raise IndexError("from the callback")
+
+    with RUNNERS[runner](tube) as active:
+        active.add_callback(callback)
+        assert active.process() == [10]
+        with pytest.raises(ps.Error, match="from the callback") as caught:
+            active.process()
+        assert isinstance(caught.value.__cause__, IndexError)
+        assert len(seen) == 1
+        assert active.process() == [10, 10, 10]
+    assert capfd.readouterr().err == ""

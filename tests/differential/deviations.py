@@ -347,8 +347,15 @@ def one_drop_two_ways(case, noob, ours):
             behind = facts.behind(start)
             for id_, edges in facts.edges.items():
                 if sum(node in behind and facts.is_optional(id_, slot) for slot, node, _ in edges) > 1:
-                    return noob.get("results") != ours.get("results") or facts.depth > 0
+                    if noob.get("results") != ours.get("results") or facts.depth > 0 or runs_less(id_, noob, ours):
+                        return True
     return False
+
+
+def runs_less(id_, noob, ours):
+    """The node has fewer events in noob."""
+    theirs, mine = ([event[0] for event in outcome.get("events", ())].count(id_) for outcome in (noob, ours))
+    return theirs < mine
 
 
 def never_ends(case, noob, ours):

@@ -71,8 +71,8 @@ void EventSink::on_node_run(const flow::NodeRun& run) {
   const flow::PlanNode& node = plan_->nodes()[static_cast<std::size_t>(run.node)];
   const bool exhausted = run.status == flow::NodeStatus::kExhausted;
   // A call that gave its one signal is told by its event.
-  const bool may_lack = run.status == flow::NodeStatus::kNoEvent ||
-                        (run.status == flow::NodeStatus::kRan && node.num_signals > 1);
+  const bool gave = run.status == flow::NodeStatus::kRan || run.status == flow::NodeStatus::kReused;
+  const bool may_lack = run.status == flow::NodeStatus::kNoEvent || (gave && node.num_signals > 1);
   if ((!exhausted && !may_lack) || !failed_.has_value()) {
     return;
   }

@@ -96,7 +96,9 @@ class Runner::Impl {
     return options_.cancel != nullptr && options_.cancel->is_cancelled();
   }
   static base::Error interrupted() { return {base::ErrorCode::kCancelled, "interrupted"}; }
-  base::Status emit_events(const Task& task);
+  void emit_events(const Task& task);
+  /// An observer's error closes the epoch of the event being sent, as a node's does.
+  void fail_watched(const Task& task, const base::Error& error);
   base::Status send_event(std::string_view node_id, std::string_view signal,
                           const core::Value& value);
   base::Status tick(std::int64_t now_ns);

@@ -122,7 +122,7 @@ base::Result<bool> Runner::Impl::run_reused(const Task& task) {
       .task = task, .start_ns = start_ns, .duration_ns = base::fast_ns() - start_ns, .status = {}};
   record(completion, NodeStatus::kReused);
   if ((detail_ & Observer::kEvents) != 0) {
-    PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+    emit_events(task);
   }
   state_.scheduler.complete(task);
   return true;
@@ -199,7 +199,7 @@ base::Status Runner::Impl::run_structural(const Task& task) {
     case NodeKind::kTubeReturn:
       close_tube(*plan, scheduler, task);
       if ((detail_ & Observer::kEvents) != 0) {
-        PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+        emit_events(task);
       }
       break;
     case NodeKind::kInput:
@@ -235,12 +235,14 @@ base::Status Runner::Impl::run_map(const Task& task) {
   if (kept.empty()) {
     return {};
   }
-  PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+  emit_events(task);
   const Epoch outer = state_.epoch_of(task);
-  for (std::size_t i = 0; i < kept.size(); ++i) {
+  for (std::size_t i = 0; i < kept.size() && !scheduler.is_failed(task); ++i) {
     event_epoch_ = outer;
     event_epoch_.path.emplace_back(node.id, static_cast<std::int64_t>(i));
-    PENSTOCK_RETURN_IF_ERROR(send_event(node.id, "value", kept[i]));
+    if (auto sent = send_event(node.id, "value", kept[i]); !sent.has_value()) {
+      fail_watched(task, sent.error());
+    }
   }
   return {};
 }
@@ -254,7 +256,7 @@ base::Status Runner::Impl::run_gather(const Task& task) {
   metrics.node(task.node).no_event += emitted->is_absent() ? 1 : 0;
   scheduler.outputs(task)[0] = std::move(*emitted);
   if ((detail_ & Observer::kEvents) != 0) {
-    PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+    emit_events(task);
   }
   scheduler.complete(task);
   return {};
@@ -349,7 +351,7 @@ base::Status Runner::Impl::finish(Completion& completion) {
   counts.no_event += emitted ? 0 : 1;
   record(completion, emitted ? NodeStatus::kRan : NodeStatus::kNoEvent);
   if ((detail_ & Observer::kEvents) != 0 && emitted) {
-    PENSTOCK_RETURN_IF_ERROR(emit_events(task));
+    emit_events(task);
   }
   scheduler.complete(task);
   return {};
@@ -417,17 +419,29 @@ base::Status Runner::Impl::send_event(std::string_view node_id, std::string_view
   return {};
 }
 
-base::Status Runner::Impl::emit_events(const Task& task) {
+void Runner::Impl::emit_events(const Task& task) {
+  if (state_.scheduler.is_failed(task)) [[unlikely]] {
+    return;  // an observer has said no to this epoch, or a node has failed
+  }
   const PlanNode& node = plan->nodes()[static_cast<std::size_t>(task.node)];
   const auto outputs = state_.scheduler.outputs(task);
   event_epoch_ = state_.epoch_of(task);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (!outputs[i].is_absent()) {
-      const auto signal = static_cast<std::size_t>(node.first_signal) + i;
-      PENSTOCK_RETURN_IF_ERROR(send_event(node.id, plan->signal_names()[signal], outputs[i]));
+    if (outputs[i].is_absent()) {
+      continue;
+    }
+    const auto signal = static_cast<std::size_t>(node.first_signal) + i;
+    if (auto sent = send_event(node.id, plan->signal_names()[signal], outputs[i]);
+        !sent.has_value()) {
+      fail_watched(task, sent.error());
+      return;
     }
   }
-  return {};
+}
+
+void Runner::Impl::fail_watched(const Task& task, const base::Error& error) {
+  errors_.try_emplace(event_epoch_.root, error);
+  state_.scheduler.fail_epoch(task);
 }
 
 base::Status Runner::Impl::tick(std::int64_t now_ns) {
