@@ -117,7 +117,8 @@ void declare_run(CLI::App& app, RunCommand& run) {
   CLI::Option* const only =
       sub.add_option("--only", run.only, "Call only this node")->type_name("NODE");
   CLI::Option* const inputs_from =
-      sub.add_option("--inputs-from", run.inputs_from, "With the inputs it had in this run")
+      sub.add_option("--inputs-from", run.inputs_from,
+                     "With the inputs it had in this run, or in the 'last'")
           ->type_name("RUN");
   only->needs(inputs_from);
   inputs_from->needs(only);

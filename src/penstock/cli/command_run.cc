@@ -343,7 +343,7 @@ int run(const RunCommand& command, Session& session) {
   }
   flow::RunRecord from;
   if (!command.only.empty()) {
-    auto found = find_run(command.inputs_from);
+    auto found = find_run(command.inputs_from, parsed.spec.file);
     const base::Status taken = found.has_value() ? add_inputs_of(*found, parsed.spec, *inputs)
                                                  : base::Status(base::fail(found.error()));
     if (!taken.has_value()) {

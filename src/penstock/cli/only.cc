@@ -2,6 +2,8 @@
 #include "penstock/cli/only.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -9,15 +11,19 @@
 
 namespace penstock::cli {
 
-base::Result<flow::RunRecord> find_run(const std::string& prefix) {
+base::Result<flow::RunRecord> find_run(const std::string& name, const std::string& file) {
   PENSTOCK_ASSIGN_OR_RETURN(const auto history, flow::History::open(flow::user_data_folder()));
-  PENSTOCK_ASSIGN_OR_RETURN(auto runs, history->find_runs(prefix, 2));
+  std::error_code failed;
+  const auto path = std::filesystem::canonical(file, failed);
+  PENSTOCK_ASSIGN_OR_RETURN(auto runs, name == "last"
+                                           ? history->list(1, failed ? file : path.string())
+                                           : history->find_runs(name, 2));
   if (runs.size() == 1) {
     return std::move(runs.front());
   }
   return base::fail(base::Error(base::ErrorCode::kNotFound,
-                                runs.empty() ? fmt::format("no run begins with '{}'", prefix)
-                                             : fmt::format("'{}' begins more than one run", prefix))
+                                runs.empty() ? fmt::format("no run begins with '{}'", name)
+                                             : fmt::format("'{}' begins more than one run", name))
                         .with_id("PS0907")
                         .with_help("'penstock history' lists runs"));
 }

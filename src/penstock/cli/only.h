@@ -14,8 +14,9 @@
 
 namespace penstock::cli {
 
-/// The run whose id begins with `prefix`. PS0907 when there is none, or more than one.
-base::Result<flow::RunRecord> find_run(const std::string& prefix);
+/// The run whose id begins with `name`; for "last" the newest of the tube in `file`. PS0907 when
+/// there is none, or more than one.
+base::Result<flow::RunRecord> find_run(const std::string& name, const std::string& file);
 
 /// Takes the values of inputs that are not given from the run; PS0422 when it kept none.
 base::Status add_inputs_of(const flow::RunRecord& run, const flow::Spec& spec, RunInputs& inputs);
