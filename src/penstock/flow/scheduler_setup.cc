@@ -175,7 +175,8 @@ void Scheduler::build_templates() {
   for (std::size_t r = 0; r < plan_.regions().size(); ++r) {
     const Region& region = plan_.regions()[r];
     auto& counts = templates_[r];
-    counts.assign(static_cast<std::size_t>(region.num_nodes + extra_slots_[r]), 0);
+    const std::int32_t num_counts = region.num_nodes + extra_slots_[r];
+    counts.assign(static_cast<std::size_t>(num_counts), 0);
     if (region.map != kNone) {
       if (const auto slot = use_slots_[static_cast<std::size_t>(region.first_signal)];
           slot != kNone) {
