@@ -274,3 +274,20 @@ def test_a_replaced_asset_is_copied_only_when_others_see_the_value():
                 assert isinstance(first["it"], counter)
                 assert first["it"] is not second["it"]
                 assert first["it"].current == 1
+
+
+@each_runner
+def test_a_run_ends_whose_last_node_uses_an_asset(make):
+    tube = """
+    assets:
+      it: {type: test_assets.Recorder, scope: runner}
+    nodes:
+      count: {type: penstock.testing.count_source, params: {limit: 3}}
+      note: {type: test_assets.note, depends: [{recorder: assets.it}, {value: count.index}]}
+    """
+    runner = make(ps.Tube.load(textwrap.dedent(tube)))
+    seen = []
+    runner.add_callback(lambda event: seen.append(event["value"]) if event["node_id"] == "note" else None)
+    with runner:
+        assert runner.run() == []
+    assert seen == [[0], [0, 1], [0, 1, 2]]

@@ -1,16 +1,20 @@
 """Random tubes: the local runners give the same events and results as the model oracle.
 
-PENSTOCK_MODEL_COUNT (default 5000) random tubes from seed PENSTOCK_MODEL_SEED (default 0) on. The process
+PENSTOCK_MODEL_COUNT (default 3500) random tubes from seed PENSTOCK_MODEL_SEED (default 0) on. The process
 runner sees them in bundles, many tubes side by side in one, and some singly. A failing case is shrunk, and
 printed with its seed.
 """
 
+import copy
 import os
 import pprint
+import random
+import signal
 import sys
 from pathlib import Path
 
 import pytest
+from process_tools import children
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
@@ -23,11 +27,11 @@ from model.wiring import LoadError  # noqa: E402
 
 import penstock as ps  # noqa: E402
 
-COUNT = int(os.environ.get("PENSTOCK_MODEL_COUNT", "5000"))
+COUNT = int(os.environ.get("PENSTOCK_MODEL_COUNT", "3500"))
 SHUFFLE = int(os.environ.get("PENSTOCK_MODEL_SHUFFLE", "20261121"))  # seed of the order in which ready nodes are taken
 FIRST = int(os.environ.get("PENSTOCK_MODEL_SEED", "0"))
 BUNDLE = 50
-SINGLE_PROCESS_CASES = 40
+SINGLE_PROCESS_CASES = 25
 
 
 def watch(runner):
@@ -38,7 +42,8 @@ def watch(runner):
         epoch = event["epoch"]
         if event["node_id"] != "meta":
             path = tuple((str(name), int(index)) for name, index in epoch.path)
-            seen.setdefault(epoch.root, []).append((event["node_id"], event["signal"], path, event["value"]))
+            # A copy: an object that is an asset later on may change then.
+            seen.setdefault(epoch.root, []).append((event["node_id"], event["signal"], path, copy.deepcopy(event["value"])))
 
     runner.add_callback(callback)
     return seen
@@ -57,7 +62,10 @@ def by_runner(case, make_runner, stop_at_end=False):
             for epochs, switches in stretches(case):
                 for id_, enabled in switches:
                     (runner.enable_node if enabled else runner.disable_node)(id_)
-                results += runner.run(epochs) if stop_at_end else [runner.process(**case.process_inputs) for _ in range(epochs)]
+                if stop_at_end:
+                    results += copy.deepcopy(runner.run(epochs))
+                else:
+                    results += [copy.deepcopy(runner.process(**case.process_inputs)) for _ in range(epochs)]
         except Exception as error:  # an outcome like any other: the oracle never raises here
             return f"raised {type(error).__name__}: {error}"
     if stop_at_end:
@@ -165,6 +173,28 @@ def test_run_stops_where_the_oracle_stops(runner):
     check(seeds, RUNNERS[runner], difference_of_runs)
 
 
+class Killed(ps.MultiProcessRunner):
+    """Two worker processes, of which one is killed now and then, at events drawn from the tube's digest."""
+
+    def __init__(self, tube):
+        super().__init__(tube, max_workers=2, shuffle=SHUFFLE)
+        self._draw = random.Random(tube.digest)
+        self._left = 3
+        self.add_callback(self._kill)
+
+    def init(self):
+        others = children()
+        super().init()
+        self._others = others
+
+    def _kill(self, event):
+        if self._left and self._draw.random() < 0.02:
+            workers = sorted(children() - self._others)
+            if workers:  # else the one killed before is being replaced
+                self._left -= 1
+                os.kill(self._draw.choice(workers), signal.SIGKILL)
+
+
 def two_processes(tube):
     return ps.MultiProcessRunner(tube, max_workers=2, shuffle=SHUFFLE)
 
@@ -183,6 +213,15 @@ def test_process_runner_on_bundles(tenth):
         if found:
             small = shrink(bundle(whole), lambda candidate: difference(candidate, two_processes))
             pytest.fail(f"seed {whole[0].seed}: {found}\n" + pprint.pformat(small.tube, width=110))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_process_runner_on_bundles_with_workers_killed(part):
+    cases = [generate(seed) for seed in SEEDS[part::4][: max(125, COUNT // 20)]]
+    cases = [case for case in cases if by_oracle(case) != "refused"]
+    for start in range(0, len(cases), BUNDLE // 2):
+        found = difference(bundle(cases[start : start + BUNDLE // 2]), Killed)
+        assert not found, f"seeds {[case.seed for case in cases[start : start + BUNDLE // 2]]}: {found}"
 
 
 def test_process_runner_on_single_tubes():

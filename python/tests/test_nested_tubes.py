@@ -1,5 +1,6 @@
 """Nested tubes and `extends`: a tube inside another gives what it gives by itself, under every runner."""
 
+import copy
 import os
 import sys
 import textwrap
@@ -54,7 +55,7 @@ def outcome(tube, case, make_runner, prefix):
             node = event["node_id"]
             if node.startswith(prefix):
                 path = tuple((str(name).removeprefix(prefix), int(index)) for name, index in event["epoch"].path)
-                row = (node.removeprefix(prefix), event["signal"], path, event["value"])
+                row = (node.removeprefix(prefix), event["signal"], path, copy.deepcopy(event["value"]))
                 seen.setdefault(event["epoch"].root, []).append(row)
 
         runner.add_callback(callback)
@@ -62,7 +63,7 @@ def outcome(tube, case, make_runner, prefix):
         for epochs, switches in stretches(case):
             for id_, enabled in switches:
                 (runner.enable_node if enabled else runner.disable_node)(prefix + id_)
-            results += [runner.process(**case.process_inputs) for _ in range(epochs)]
+            results += [copy.deepcopy(runner.process(**case.process_inputs)) for _ in range(epochs)]
     return [(sorted(seen.get(root, []), key=event_key), result) for root, result in enumerate(results)]
 
 

@@ -8,6 +8,7 @@ import async_nodes
 import pytest
 from process_tools import children
 from test_node_classes import RUNNERS, Driven
+from test_processes import wait_until
 
 import penstock as ps
 
@@ -168,16 +169,20 @@ def test_a_node_that_cannot_be_deinitialised_is_disabled_all_the_same(runner, lo
     assert log() == ["init one", "deinit one"]
 
 
+def kill_all(workers):
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: not workers & children())
+
+
 def test_a_worker_that_was_killed_is_replaced_before_a_node_is_enabled(log):
     before = children()
     with Driven("processes", PARTS % "") as driven:
         assert driven.do("process") == {"one": 1}
-        for pid in children() - before:
-            os.kill(pid, signal.SIGKILL)
+        kill_all(children() - before)
         driven.do("enable_node", "two")
         assert driven.do("process") == {"one": 2, "two": 2}
-        for pid in children() - before:
-            os.kill(pid, signal.SIGKILL)
+        kill_all(children() - before)
         driven.do("disable_node", "one")
         assert driven.do("process") == {"two": 3}
     assert children() == before
@@ -188,8 +193,7 @@ def test_what_a_disabled_node_remembers_survives_its_worker():
     with Driven("processes", STATEFUL) as driven:
         assert [driven.do("process")["running"] for _ in range(3)] == [0, 1, 5]
         driven.do("disable_node", "running")
-        for pid in children() - before:
-            os.kill(pid, signal.SIGKILL)
+        kill_all(children() - before)
         assert driven.do("process") == {"n": 3}
         driven.do("enable_node", "running")
         assert driven.do("process")["running"] == 19

@@ -80,10 +80,15 @@ def shrink(case, differs):
 def reductions(case):
     for epochs in range(1, case.epochs):
         yield changed(case, epochs=epochs)
-    nodes = case.tube["nodes"]
+    nodes, assets = case.tube["nodes"], case.tube.get("assets", {})
     for id_ in nodes:
-        if not any(f"{id_}." in str(spec.get("depends", "")) for spec in nodes.values()):
+        if not any(f"{id_}." in str(spec.get("depends", "")) for spec in (*nodes.values(), *assets.values())):
             yield changed(case, nodes={k: v for k, v in nodes.items() if k != id_})
+    for id_, spec in assets.items():
+        if "depends" in spec:
+            yield with_asset(case, id_, {key: value for key, value in spec.items() if key != "depends"})
+        elif not any(f"assets.{id_}" in str(node.get("depends", "")) for node in nodes.values()):
+            yield with_asset(case, id_, None)
     for epoch, changes in case.switches.items():
         for index in range(len(changes)):
             yield changed(case, switches=case.switches | {epoch: changes[:index] + changes[index + 1 :]})
@@ -96,6 +101,13 @@ def reductions(case):
             for index in range(len(depends)):
                 kept = depends[:index] + depends[index + 1 :]
                 yield changed(case, nodes=nodes | {id_: spec | {"depends": kept}})
+
+
+def with_asset(case, id_, spec):
+    assets = {key: value for key, value in (case.tube["assets"] | {id_: spec}).items() if value is not None}
+    case = copy.copy(case)
+    case.tube = case.tube | {"assets": assets}
+    return case
 
 
 def changed(case, epochs=None, nodes=None, switches=None):

@@ -4,9 +4,18 @@ All are pure in their arguments and work on any value that flows in these tubes:
 such. `weight` maps any of them to an int, so a wrong value anywhere changes what is seen downstream.
 """
 
+import asyncio
 import os
 from collections.abc import Generator
 from typing import Annotated
+
+
+class Node:
+    """Stands for penstock.Node where there is no penstock."""
+
+    def __init__(self, **params):
+        self.__dict__.update(params)
+
 
 if os.environ.get("PENSTOCK_MODEL_NOOB"):  # run by noob, or as functions written for it
     from noob import MetaSignal, Name
@@ -14,7 +23,7 @@ if os.environ.get("PENSTOCK_MODEL_NOOB"):  # run by noob, or as functions writte
     NoEvent = MetaSignal.NoEvent
 else:
     try:
-        from penstock import NoEvent
+        from penstock import Node, NoEvent
     except ImportError:  # the oracle and its own tests run without penstock
 
         class NoEvent:
@@ -186,6 +195,83 @@ class Ticker:
     def process(self) -> Annotated[int, Name("tick")]:
         self.count += self.step
         return self.count
+
+
+class Opened(Node):
+    """Begun and ended with the run, or by hand; it works only in between."""
+
+    factor: int = 2
+    _total = 0
+    _is_open = False
+
+    def init(self):
+        self._is_open = True
+
+    def deinit(self):
+        self._is_open = False
+
+    def process(self, value) -> Annotated[int, Name("opened")]:
+        assert self._is_open
+        self._total = (self._total + weight(value) * self.factor) % MODULUS
+        return self._total
+
+
+class OpenedLater(Node):
+    """The same with coroutines, and without memory."""
+
+    stateful = False
+    _is_open = False
+
+    async def init(self):
+        await asyncio.sleep(0)
+        self._is_open = True
+
+    async def deinit(self):
+        await asyncio.sleep(0)
+        self._is_open = False
+
+    async def process(self, value):
+        assert self._is_open
+        await asyncio.sleep(0)
+        return NoEvent if weight(value) % 4 == 0 else weight(value) + 2
+
+
+# ---- coroutines ------------------------------------------------------------------------------------
+
+
+async def later(value):
+    await asyncio.sleep(0)
+    return weight(value) + 5
+
+
+async def split_later(value) -> tuple[Annotated[int, Name("less")], Annotated[int, Name("more")]]:
+    await asyncio.sleep(0)
+    number = weight(value)
+    return (number // 2, NoEvent) if number % 3 == 0 else (NoEvent, number * 2 % MODULUS)
+
+
+async def list_later(value) -> Annotated[list, Name("later_items")]:
+    await asyncio.sleep(0)
+    return [weight(value) + k for k in range(weight(value) % 4)]
+
+
+# ---- assets and their users ------------------------------------------------------------------------
+
+
+def register(start: int = 0):
+    """An asset: a list that its users change."""
+    return [start]
+
+
+def use(asset, value, after: Item | None = None) -> Annotated[int, Name("used")]:
+    asset.append(weight(value))
+    return weight(asset)
+
+
+def renew(asset, value, after: Item | None = None) -> Annotated[list, Name("renewed")]:
+    """Gives what the asset can be from the next epoch on."""
+    asset.append(weight(value) + 1)
+    return NoEvent if weight(asset) % 3 == 0 else [weight(asset)]
 
 
 # ---- generators ------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ class Growth:
     failing: bool = False  # no node with memory, some that raise
     nodes: dict = field(default_factory=dict)
     inputs: dict = field(default_factory=dict)
+    assets: dict = field(default_factory=dict)
     signals: list = field(default_factory=list)
 
     def add(self, kind, spec, region, list_signals=()):
@@ -58,6 +59,9 @@ class Growth:
             self.signals += [Signal(id_, "value", (*region, id_), nested), Signal(id_, "n", region)]
         elif kind == "gather":
             self.signals.append(Signal(id_, "value", region, True))
+        elif kind == "tube":
+            for name in wiring.face_of_tube(spec["params"]["tube"])[0]:
+                self.signals.append(Signal(id_, name, region))
         else:
             call = getattr(functions, kind)
             for name in wiring.signal_names(call.process if isinstance(call, type) else call):
@@ -86,12 +90,16 @@ def generate(seed, failing=False):
             add_source(grown)
         else:
             add_plain(grown)
+    if not failing:
+        add_more(grown, seed)
     if rng.random() < 0.85:
         add_return(grown)
     items = list(grown.nodes.items())
     if rng.random() < 0.3:  # the order in the file means nothing
         rng.shuffle(items)
     tube = {"noob_id": f"model-{seed}", "input": grown.inputs, "nodes": dict(items)}
+    if grown.assets:
+        tube["assets"] = grown.assets
     given = {name: rng.choice([0, rng.randrange(20)]) for name, spec in grown.inputs.items() if rng.random() < 0.5 or required(spec)}
     scopes = {name: spec["scope"] for name, spec in grown.inputs.items()}
     epochs = rng.randint(1, 5)
@@ -195,6 +203,75 @@ def add_plain(grown):
     region = max((signal.region for _, signal in picked), key=len, default=())
     lists = wiring.signal_names(call) if name in LISTS else ()
     grown.add(name, spec, region, lists)
+
+
+def add_more(grown, seed):
+    """Coroutines, node classes, assets and nested tubes, in two of five tubes; drawn apart from all else."""
+    draws, grown.rng = grown.rng, random.Random(f"more {seed}")
+    if grown.rng.random() < 0.4:
+        for _ in range(grown.rng.randint(1, 3)):
+            grown.rng.choice([add_call, add_call, add_asset, add_nested])(grown)
+            if grown.rng.random() < 0.5:
+                grown.rng.choice([add_plain, add_plain, add_map, add_gather])(grown)
+    grown.rng = draws
+
+
+def add_call(grown):
+    name = grown.rng.choice(["later", "split_later", "list_later", "Opened", "Opened", "OpenedLater"])
+    source = choose(grown, on_one_chain(grown))
+    spec = {"type": f"model.functions.{name}", "depends": str(source)}
+    if name == "Opened" and grown.rng.random() < 0.5:
+        spec["params"] = {"factor": grown.rng.randint(1, 5)}
+    grown.add(name, spec, source.region, {"later_items"})
+
+
+def add_asset(grown):
+    """An asset and its users, each after the one before: who comes first in other cases is no rule.
+
+    Only the last may lie in a map; there it sees the elements in order.
+    """
+    rng = grown.rng
+    id_ = f"a{len(grown.assets)}"
+    scope = rng.choice(["runner", "runner", "process", "node"])
+    spec = {"type": "model.functions.register", "scope": scope}
+    if rng.random() < 0.5:
+        spec["params"] = {"start": rng.randrange(9)}
+    last = None
+    for _ in range(rng.randint(1, 3)):
+        if last is not None and last.region:
+            break
+        name = rng.choice(["use", "use", "renew"])
+        value = choose(grown, on_one_chain(grown))
+        depends = [{"asset": f"assets.{id_}"}, {"value": str(value)}]
+        if last is not None:
+            depends.append({"after": str(last)})
+        rng.shuffle(depends)
+        user = grown.add(name, {"type": f"model.functions.{name}", "depends": depends}, value.region, {"renewed"})
+        last = grown.signals[-1]
+        assert last.node == user
+    if scope == "runner" and last.name == "renewed" and rng.random() < 0.7:
+        spec["depends"] = str(last)
+    grown.assets[id_] = spec
+
+
+def add_nested(grown):
+    rng = grown.rng
+    inner = Growth(rng)
+    for name in ["x", "y"][: rng.randint(1, 2)]:
+        inner.inputs[name] = {"type": "any", "scope": "process"} | rng.choice([{}, {"required": False}, {"default": 7}])
+        inner.signals.append(Signal("input", name, ()))
+    for _ in range(rng.randint(1, 5)):
+        rng.choice([add_plain, add_plain, add_plain, add_map, add_gather, add_source, add_call, add_asset])(inner)
+    add_return(inner)
+    tube = {"noob_id": f"inner-{len(grown.nodes)}", "input": inner.inputs, "nodes": inner.nodes}
+    if inner.assets:
+        tube["assets"] = inner.assets
+    pool = on_one_chain(grown)
+    picked = [(name, choose(grown, pool)) for name, spec in inner.inputs.items() if required(spec) or rng.random() < 0.7]
+    spec = {"type": "tube", "params": {"tube": tube}}
+    if picked:
+        spec["depends"] = [{name: str(signal)} for name, signal in picked]
+    grown.add("tube", spec, max((signal.region for _, signal in picked), key=len, default=()))
 
 
 def written(rng, picked, slots, extra):
@@ -321,15 +398,20 @@ def bundle(cases):
     """
 
     def renamed(seed, source):
-        return source.replace("input.", f"input.s{seed}_") if source.startswith("input.") else f"s{seed}_{source}"
+        for own in ("input.", "assets."):
+            if source.startswith(own):
+                return source.replace(own, f"{own}s{seed}_")
+        return f"s{seed}_{source}"
 
-    nodes, inputs, tube_inputs, process_inputs, switches = {}, {}, {}, {}, {}
+    nodes, inputs, assets, tube_inputs, process_inputs, switches = {}, {}, {}, {}, {}, {}
     for case in cases:
         seed = case.seed
         returns = {id_ for id_, spec in case.tube["nodes"].items() if spec["type"] == "return"}
         for epoch, changes in case.switches.items():
             switches.setdefault(epoch, []).extend((f"s{seed}_{id_}", on) for id_, on in changes if id_ not in returns)
         inputs |= {f"s{seed}_{name}": spec for name, spec in case.tube["input"].items()}
+        for name, spec in case.tube.get("assets", {}).items():
+            assets[f"s{seed}_{name}"] = spec | ({"depends": renamed(seed, spec["depends"])} if "depends" in spec else {})
         tube_inputs |= {f"s{seed}_{name}": value for name, value in case.tube_inputs.items()}
         process_inputs |= {f"s{seed}_{name}": value for name, value in case.process_inputs.items()}
         for id_, spec in case.tube["nodes"].items():
@@ -348,5 +430,5 @@ def bundle(cases):
             if "params" in spec:
                 spec["params"] = {key: renamed(seed, value) if isinstance(value, str) else value for key, value in spec["params"].items()}
             nodes[f"s{seed}_{id_}"] = spec
-    tube = {"noob_id": f"bundle-{cases[0].seed}", "input": inputs, "nodes": nodes}
+    tube = {"noob_id": f"bundle-{cases[0].seed}", "input": inputs, "nodes": nodes} | ({"assets": assets} if assets else {})
     return Case(cases[0].seed, tube, tube_inputs, process_inputs, max(case.epochs for case in cases), switches)

@@ -16,6 +16,8 @@ in lexicographic order, before the next node is looked at. So order, closing and
 It does not import penstock: functions come through `resolve`, the "no event" sentinel through `no_event`.
 """
 
+import copy
+import inspect
 from dataclasses import dataclass, field
 
 from model import wiring
@@ -41,6 +43,7 @@ class Oracle:
     def __init__(self, tube, resolve, no_event, inputs=None):
         self.input_specs = tube.get("input", {})
         self.no_event = no_event
+        self.tools = resolve, no_event
         self.tube_inputs = self.collect_inputs("tube", inputs or {})
         self.nodes = wiring.read(tube, resolve, self.tube_inputs)
         self.disabled = {node.id for node in self.nodes.values() if not node.enabled}
@@ -49,11 +52,22 @@ class Oracle:
         self.over = False  # the run has ended
         self.memory = {}  # generator, object or list of held items, by node id
         self.next_root = 0
+        self.around = None  # (the oracle of the tube around this one, the node that this one is)
+        self.inner = {}  # nested tubes by node id
+        self.asset_specs = tube.get("assets", {})
+        self.makers = {id_: maker(resolve(spec["type"]), spec.get("params", {})) for id_, spec in self.asset_specs.items()}
+        # Those of scope process are made anew in each epoch.
+        self.assets = {id_: self.makers[id_]() for id_, spec in self.asset_specs.items() if spec["scope"] == "runner"}
         for node in self.nodes.values():
             if node.kind in ("generator", "object"):
                 self.memory[node.id] = node.call(**node.params)
             elif node.kind == "gather":
                 self.memory[node.id] = []
+            elif node.kind == "tube":
+                self.inner[node.id] = type(self)(node.call, resolve, no_event)
+                self.inner[node.id].around = self, node
+            if node.id not in self.disabled:
+                self.begin(node, "init")
 
     # ---- the run -------------------------------------------------------------------------------
 
@@ -65,19 +79,33 @@ class Oracle:
 
     def switch(self, id_, enabled):
         """Enable or disable a node by hand, between epochs. An ended generator stays ended."""
+        was_enabled = id_ not in self.disabled
         if enabled:
             self.disabled.discard(id_)
             self.from_start.discard(id_)
         else:
             self.disabled.add(id_)
+        if enabled != was_enabled:
+            self.begin(self.nodes[id_], "init" if enabled else "deinit")
         if self.over:
-            self.over = all(self.is_dead(node) for node in self.targets())
+            self.over = self.all_targets_dead()
+
+    def begin(self, node, method):
+        """Call init or deinit of a node that has them, or of those in a nested tube."""
+        if node.kind == "object" and hasattr(node.call, "init"):
+            finish(getattr(self.memory[node.id], method)())
+        elif node.kind == "tube":
+            inner = self.inner[node.id]
+            for other in inner.nodes.values():
+                if other.id not in inner.disabled:
+                    inner.begin(other, method)
 
     def process(self, **inputs):
         self.inputs = self.tube_inputs | self.collect_inputs("process", inputs)
         self.values = {}  # (node, signal) -> {path: value}
         self.counts = {}  # map -> {path: number of elements}, only where the map has run
         self.exhausted = False
+        self.assets |= {id_: self.makers[id_]() for id_, spec in self.asset_specs.items() if spec["scope"] == "process"}
         record = EpochRecord(self.next_root)
         self.next_root += 1
         for node in self.nodes.values():
@@ -87,9 +115,12 @@ class Oracle:
                 for path in self.epochs((), node.region):
                     self.visit(node, path, record)
         for (id_, signal), present in self.values.items():
-            record.events += [(id_, signal, path, value) for path, value in present.items()]
+            record.events += [(id_, signal, path, copy.deepcopy(value)) for path, value in present.items()]
+        if record.result is not ABSENT:
+            record.result = copy.deepcopy(record.result)
+        self.renew_assets()
         if self.exhausted:
-            self.over = record.ended = all(self.is_dead(node) for node in self.targets())
+            self.over = record.ended = self.all_targets_dead()
         return record
 
     def collect_inputs(self, scope, given):
@@ -124,6 +155,8 @@ class Oracle:
             self.run_map(node, path, found)
         elif node.kind == "gather":
             self.run_gather(node, path, found)
+        elif node.kind == "tube":
+            self.run_tube(node, path, found, record)
         else:
             self.run_call(node, path, found)
 
@@ -142,6 +175,7 @@ class Oracle:
                 result = self.memory[node.id].process(*args, **keywords)
             else:
                 result = node.call(*args, **(node.params | keywords))
+            result = finish(result)
         if result is self.no_event:
             return
         members = [result] if len(node.signals) == 1 else list(result)
@@ -149,6 +183,32 @@ class Oracle:
         for signal, value in zip(node.signals, members, strict=True):
             if value is not self.no_event:
                 self.values[node.id, signal][path] = value
+
+    def run_tube(self, node, path, found, record):
+        """A nested tube runs one epoch of its own, with a memory of its own."""
+        names = list(wiring.face_of_tube(node.call)[1])
+        inner = self.inner[node.id]
+        of_inner = inner.process(**{names[slot] if isinstance(slot, int) else slot: value for slot, value in found.items()})
+        self.exhausted |= inner.exhausted
+        for id_, signal, deeper, value in of_inner.events:
+            deeper = tuple((f"{node.id}.{map_id}", index) for map_id, index in deeper)
+            record.events.append((f"{node.id}.{id_}", signal, (*path, *deeper), value))
+        if of_inner.result is ABSENT:
+            return
+        by_key = of_inner.result if inner.gives_keys() else {"value": of_inner.result}
+        for signal, value in by_key.items():
+            self.values[node.id, signal][path] = value
+
+    def gives_keys(self):
+        edges = next((node.edges for node in self.nodes.values() if node.kind == "return"), [])
+        return bool(edges) and all(isinstance(edge.slot, str) for edge in edges)
+
+    def renew_assets(self):
+        """Assets that depend on a signal are what it gave last, from the next epoch on."""
+        for id_, spec in self.asset_specs.items():
+            present = self.values[tuple(spec["depends"].split("."))] if "depends" in spec else {}
+            if present:
+                self.assets[id_] = copy.deepcopy(present[max(present, key=lambda path: [index for _, index in path])])
 
     def run_map(self, node, path, found):
         (items,) = found.values()
@@ -205,6 +265,9 @@ class Oracle:
     def read(self, node, edge, path):
         if edge.source == "input":
             return self.inputs[edge.signal]
+        if edge.source == "assets":
+            of_call = self.asset_specs[edge.signal]["scope"] == "node"
+            return self.makers[edge.signal]() if of_call else self.assets[edge.signal]
         present = self.values[edge.source, edge.signal]
         if len(edge.region) <= len(path):  # same region or an ancestor: broadcast
             return present.get(path[: len(edge.region)], ABSENT)
@@ -223,14 +286,73 @@ class Oracle:
         consumed = {edge.source for node in live for edge in node.edges}
         return returns or [node for node in live if node.id not in consumed]
 
+    def all_targets_dead(self):
+        targets = self.targets()
+        if not all(self.is_dead(node) for node in targets):
+            return False
+        return any(node.kind == "return" for node in targets) or all(inner.all_sinks_dead() for inner in self.inner.values())
+
+    def all_sinks_dead(self):
+        """The same for what nobody consumes in a nested tube; its return is consumed by the tube around."""
+        live = [node for node in self.nodes.values() if node.id not in self.from_start]
+        consumed = {edge.source for node in live for edge in node.edges}
+        sinks = [node for node in live if node.id not in consumed and node.kind != "return"]
+        return all(self.is_dead(node) for node in sinks) and all(inner.all_sinks_dead() for inner in self.inner.values())
+
     def is_dead(self, node):
-        if node.id in self.disabled | self.ended:
+        if node.id in self.disabled | self.ended or self.is_closed() or self.has_dead_edges(node):
             return True
-        feeding = [edge for edge in node.edges if edge.source != "input"]
-        dead = [edge for edge in feeding if self.is_dead(self.nodes[edge.source])]
-        if any(edge.required for edge in dead):
+        if node.kind != "tube":
+            return False
+        inner = self.inner[node.id]
+        return any(inner.is_dead(other) for other in inner.nodes.values() if other.kind == "return")
+
+    def is_closed(self):
+        """True in a nested tube that can never run again."""
+        if self.around is None:
+            return False
+        outer, node = self.around
+        return outer.is_closed() or node.id in outer.disabled or outer.has_dead_edges(node)
+
+    def has_dead_edges(self, node):
+        feeding = [edge for edge in node.edges if not self.is_given(edge)]
+        dead = [edge for edge in feeding if edge.source != "input" and self.is_dead(self.nodes[edge.source])]
+        lives = len(dead) < len(feeding) or self.waits_for_its_tube(node)
+        return any(edge.required for edge in dead) or (bool(dead) and not lives)
+
+    def waits_for_its_tube(self, node):
+        """In a nested tube: nothing but the tube's own inputs holds the node back, and those can still come."""
+        if self.around is None:
+            return False
+        outer, tube = self.around
+        needs = [e for e in node.edges if e.required and (e.source != "assets" or self.asset_specs[e.signal]["scope"] != "node")]
+        return not needs and not all(outer.is_given(edge) for edge in tube.edges)
+
+    def is_given(self, edge):
+        """True for what is there in every epoch, so that it gives no life."""
+        if edge.source == "assets":
             return True
-        return bool(dead) and len(dead) == len(feeding)
+        if edge.source != "input":
+            return False
+        if self.around is None:
+            return True
+        outer, node = self.around
+        return all(outer.is_given(other) for other in node.edges)
+
+
+def maker(make, params):
+    return lambda: make(**params)
+
+
+def finish(result):
+    """The value of a call; a coroutine of these tubes only ever gives way."""
+    if inspect.iscoroutine(result):
+        try:
+            while True:
+                result.send(None)
+        except StopIteration as stop:
+            return stop.value
+    return result
 
 
 def shape(node, found):

@@ -82,6 +82,39 @@ class EnablingForgets(Oracle):
         super().switch(id_, enabled)
 
 
+class AssetsAreNotRenewed(Oracle):
+    def renew_assets(self):
+        pass
+
+
+class AssetOfTheRunIsOfTheEpoch(Oracle):
+    """An asset of scope runner is made anew in each epoch."""
+
+    def process(self, **inputs):
+        self.assets = {id_: make() for id_, make in self.makers.items()}
+        return super().process(**inputs)
+
+
+class NestedTubeForgets(Oracle):
+    """A nested tube starts afresh each time."""
+
+    def run_tube(self, node, path, found, record):
+        ended = self.inner[node.id].ended
+        self.inner[node.id] = type(self)(node.call, *self.tools)
+        self.inner[node.id].around, self.inner[node.id].ended = (self, node), ended
+        super().run_tube(node, path, found, record)
+
+
+class NestedTubeRunsWithoutInputs(Oracle):
+    """A nested tube runs whatever is there; what is not there is None."""
+
+    def visit(self, node, path, record):
+        super().visit(node, path, record)
+        if node.kind == "tube" and any(e.required and self.read(node, e, path) is ABSENT for e in node.edges):
+            found = {e.slot: self.read(node, e, path) for e in node.edges}
+            self.run_tube(node, path, {slot: None if value is ABSENT else value for slot, value in found.items()}, record)
+
+
 class NeverEnds(Oracle):
     """The run does not notice that its generators ended."""
 
@@ -119,6 +152,7 @@ class NestedReturnKeepsLevels(Oracle):
 
 PLANTED = [
     LastElementFirst, OptionalArrivesAsNone, NoneIsAbsent, GatherForgets, TriggerTakesAll, EmptyMapHasNotRun,
-    EmptyMapHasCount, DisabledStillRuns, SwitchesAreIgnored, EnablingForgets, NeverEnds, EndsTooEarly,
-    ReturnIsEmptyDict, NestedReturnKeepsLevels,
+    EmptyMapHasCount, DisabledStillRuns, SwitchesAreIgnored, EnablingForgets, AssetsAreNotRenewed,
+    AssetOfTheRunIsOfTheEpoch, NestedTubeForgets, NestedTubeRunsWithoutInputs, NeverEnds, EndsTooEarly, ReturnIsEmptyDict,
+    NestedReturnKeepsLevels,
 ]  # fmt: skip

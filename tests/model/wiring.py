@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 KINDS = (
     "cycle", "cross-map", "duplicate-slot", "gather-mode", "generator-slot", "return-count",
-    "unknown-input", "unknown-node", "unknown-signal", "unknown-slot",
+    "unknown-asset", "unknown-input", "unknown-node", "unknown-signal", "unknown-slot",
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ class LoadError(ValueError):
 
 @dataclass
 class Edge:
-    source: str  # node id, or "input"
+    source: str  # node id, "input" or "assets"
     signal: str
     slot: object  # int for the position, str for a keyword
     required: bool = True
@@ -34,7 +34,7 @@ class Edge:
 @dataclass
 class Node:
     id: str
-    kind: str  # map | gather | return | generator | object | function
+    kind: str  # map | gather | return | tube | generator | object | function
     call: object  # function, class or generator function; None for the special kinds
     signals: list
     params: dict
@@ -54,7 +54,7 @@ def read(tube, resolve, tube_inputs):
         raise LoadError("return-count", "more than one return")
     for node in nodes.values():
         for edge in node.edges:
-            check_source(edge, nodes, tube.get("input", {}))
+            check_source(edge, nodes, tube.get("input", {}), tube.get("assets", {}))
     ordered = in_order(nodes)
     for node in ordered.values():
         place(node, ordered)
@@ -75,6 +75,9 @@ def read_node(id_, spec, resolve, tube_inputs):
         signals = {"map": ["value", "n"], "gather": ["value"], "return": []}[type_]
         slots = {"map": {"value": True}, "gather": {"value": True, "trigger": False, "n": True}}.get(type_, {})
         extra = type_ == "return"
+    elif type_ == "tube":
+        kind, call, extra = type_, params["tube"], False
+        signals, slots = face_of_tube(call)
     else:
         call = resolve(type_)
         function = call.process if inspect.isclass(call) else call
@@ -86,19 +89,32 @@ def read_node(id_, spec, resolve, tube_inputs):
     node = Node(id_, kind, call, signals, params, enabled=enabled)
     depends = spec.get("depends")
     node.scalar = isinstance(depends, str)
-    node.edges = edges_of(id_, [depends] if node.scalar else depends or [], slots, extra)
+    node.edges = edges_of(id_, [depends] if node.scalar else depends or [], slots, extra, kind == "tube")
     if kind == "generator" and node.edges:
         raise LoadError("generator-slot", f"{id_}: a generator takes params only")
     return node
 
 
-def edges_of(id_, depends, slots, extra):
+def face_of_tube(tube):
+    """Signals and slots of a nested tube: the keys of its return, its inputs of scope process."""
+    signals = ["value"]
+    for spec in tube["nodes"].values():
+        depends = spec.get("depends")
+        if spec["type"] == "return" and isinstance(depends, list) and all(isinstance(item, dict) for item in depends):
+            signals = [slot for item in depends for slot in item]
+    given = {name: spec for name, spec in tube.get("input", {}).items() if spec.get("scope") == "process"}
+    return signals, {name: "default" not in spec and spec.get("required", True) for name, spec in given.items()}
+
+
+def edges_of(id_, depends, slots, extra, of_tube=False):
     edges, position = [], 0
     for item in depends:
         if isinstance(item, str):
             slot, source, required = position, item, True
             position += 1
             names = list(slots)
+            if of_tube and slot < len(names):
+                required = slots[names[slot]]
             if not extra and slot >= len(names):
                 raise LoadError("unknown-slot", f"{id_}: position {slot}")
             taken = names[slot] if slot < len(names) else slot
@@ -148,8 +164,11 @@ def names_in(hint):
     return []
 
 
-def check_source(edge, nodes, inputs):
-    if edge.source == "input":
+def check_source(edge, nodes, inputs, assets):
+    if edge.source == "assets":
+        if edge.signal not in assets:
+            raise LoadError("unknown-asset", edge.signal)
+    elif edge.source == "input":
         if edge.signal not in inputs:
             raise LoadError("unknown-input", edge.signal)
     elif edge.source not in nodes:
@@ -163,7 +182,7 @@ def in_order(nodes):
     while len(ordered) < len(nodes):
         ready = [
             node for id_, node in nodes.items()
-            if id_ not in ordered and all(e.source == "input" or e.source in ordered for e in node.edges)
+            if id_ not in ordered and all(e.source in ("input", "assets") or e.source in ordered for e in node.edges)
         ]  # fmt: skip
         if not ready:
             raise LoadError("cycle", ", ".join(id_ for id_ in nodes if id_ not in ordered))
@@ -174,7 +193,7 @@ def in_order(nodes):
 def place(node, nodes):
     """Give `node` its region (and a gather its mode); producers are placed already."""
     for edge in node.edges:
-        if edge.source != "input":
+        if edge.source not in ("input", "assets"):
             source = nodes[edge.source]
             inner = source.kind == "map" and edge.signal == "value"
             edge.region = (*source.region, source.id) if inner else source.region

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -109,11 +110,13 @@ class Graph : public flow::Resolver {
     }
   }
   /// The sums of the nodes that run in an epoch with input `x`, by node; nullopt when one fails.
-  std::optional<std::vector<std::int64_t>> evaluate(std::int64_t x) const {
+  /// `off`: disabled nodes.
+  std::optional<std::vector<std::int64_t>> evaluate(std::int64_t x,
+                                                    const std::set<std::size_t>& off = {}) const {
     std::vector<std::int64_t> sums(rules_.size(), kNotRun);
     std::vector<bool> present(rules_.size(), false);
     for (std::size_t i = 0; i < rules_.size(); ++i) {
-      bool runs = true;
+      bool runs = !off.contains(i);
       std::int64_t inputs = from_[i].empty() ? x : 0;
       for (const std::size_t producer : from_[i]) {
         runs = runs && present[producer];
@@ -169,6 +172,13 @@ class Graph : public flow::Resolver {
   mutable std::vector<std::atomic<std::int64_t>> seen_;
 };
 
+std::unique_ptr<flow::Executor> make_executor(int threads) {
+  if (threads > 0) {
+    return std::make_unique<ThreadExecutor>(threads);
+  }
+  return std::make_unique<InlineExecutor>();
+}
+
 struct Setup {
   std::size_t num_nodes;
   int threads;  // 0 = inline
@@ -197,13 +207,7 @@ TEST_P(RunnerFastTest, RunsWhatASerialEvaluationRuns) {
     const flow::Resolver* const resolvers[] = {&graph};
     const auto plan = flow::Plan::compile(graph.spec(), resolvers);
     ASSERT_TRUE(plan.has_value()) << flow::to_error(plan.error()).message();
-    std::unique_ptr<flow::Executor> executor;
-    if (threads > 0) {
-      executor = std::make_unique<ThreadExecutor>(threads);
-    } else {
-      executor = std::make_unique<InlineExecutor>();
-    }
-    flow::Runner runner(*plan, std::move(executor), {});
+    flow::Runner runner(*plan, make_executor(threads), {});
     std::int64_t num_runs = 0;
     bool any_failed = false;
     for (std::int64_t x = 0; x < 150; ++x) {
@@ -227,6 +231,39 @@ TEST_P(RunnerFastTest, RunsWhatASerialEvaluationRuns) {
   }
   EXPECT_GT(num_whole, 0);
   EXPECT_EQ(num_failed > 0, worst == Role::kBomb);
+}
+
+// Nodes are switched off, and on again after a while, so that every short cut is left and taken up.
+TEST_P(RunnerFastTest, RunsWhatIsSwitchedOn) {
+  const auto [num_nodes, threads, worst] = GetParam();
+  const std::uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Graph graph(num_nodes, worst, seed);
+  const flow::Resolver* const resolvers[] = {&graph};
+  const auto plan = flow::Plan::compile(graph.spec(), resolvers);
+  ASSERT_TRUE(plan.has_value()) << flow::to_error(plan.error()).message();
+  flow::Runner runner(*plan, make_executor(threads), {});
+  std::mt19937_64 random(seed);
+  std::set<std::size_t> off;
+  for (std::int64_t x = 0; x < 200; ++x) {
+    if (x % 20 < 3) {
+      const std::size_t node = random() % num_nodes;
+      ASSERT_TRUE(runner.disable_node("n" + std::to_string(node)).has_value());
+      off.insert(node);
+    } else if (x % 20 == 10) {
+      for (const std::size_t node : off) {
+        ASSERT_TRUE(runner.enable_node("n" + std::to_string(node)).has_value());
+      }
+      off.clear();
+    }
+    graph.forget();
+    const auto result = runner.process(Value::map({{"x", Value::integer(x)}}));
+    const auto expected = graph.evaluate(x, off);
+    ASSERT_EQ(result.has_value(), expected.has_value()) << "x " << x;
+    if (expected.has_value()) {
+      ASSERT_EQ(graph.seen(), *expected) << "x " << x;
+    }
+  }
 }
 
 }  // namespace

@@ -90,6 +90,78 @@ nodes:
   EXPECT_EQ(run_all(*runner), integers({0, 2, 4, 6}));
 }
 
+TEST_P(RunnerTest, SwitchesNodesBetweenEpochsAndKeepsTheirState) {
+  auto runner = make(R"(
+nodes:
+  count: {type: test.count, params: {limit: 100}}
+  sum: {type: test.sum_so_far, depends: count.value, enabled: false}
+  list: {type: test.range, depends: count.value}
+  each: {type: map, depends: list.value}
+  odd: {type: test.odd, depends: each.value}
+  out: {type: return, depends: [{sum: sum.value}, {odd: odd.value}]}
+)");
+  const auto process = [&] {
+    const auto result = runner->process();
+    EXPECT_TRUE(result.has_value());
+    return result.has_value() ? result->value : Value();
+  };
+  const auto with_odd = [](std::initializer_list<std::int64_t> values) {
+    return std::pair<std::string, Value>("odd", Value::list(integers(values)));
+  };
+  EXPECT_EQ(process(), Value::map({with_odd({})}));
+  ASSERT_TRUE(runner->enable_node("sum").has_value());
+  EXPECT_EQ(process(), Value::map({{"sum", Value::integer(1)}, with_odd({})}));
+  ASSERT_TRUE(runner->disable_node("odd").has_value());
+  EXPECT_EQ(process(), Value::map({{"sum", Value::integer(5)}, with_odd({})}));
+  ASSERT_TRUE(runner->disable_node("each").has_value());
+  ASSERT_TRUE(runner->disable_node("sum").has_value());
+  EXPECT_TRUE(process().is_absent());
+  ASSERT_TRUE(runner->enable_node("odd").has_value());
+  ASSERT_TRUE(runner->enable_node("each").has_value());
+  ASSERT_TRUE(runner->enable_node("sum").has_value());
+  EXPECT_EQ(process(), Value::map({{"sum", Value::integer(19)}, with_odd({1, 3})}));
+}
+
+TEST_P(RunnerTest, RefusesToSwitchANodeWhileItRunsAndOneThatIsNotThere) {
+  auto runner = make(R"(
+nodes:
+  count: {type: test.count, params: {limit: 3}}
+  out: {type: return, depends: count.value}
+)");
+  int num_refused = 0;
+  const auto status = runner->run({}, {}, [&](const flow::EpochResult& /*result*/) -> base::Status {
+    const auto refused = runner->disable_node("out");
+    num_refused += !refused.has_value() && refused.error().id() == "PS0430" ? 1 : 0;
+    return {};
+  });
+  EXPECT_TRUE(status.has_value());
+  EXPECT_EQ(num_refused, 4);  // the last epoch is that in which the source ended
+  const auto unknown = runner->enable_node("coumt");
+  ASSERT_FALSE(unknown.has_value());
+  EXPECT_EQ(unknown.error().id(), "PS0431");
+  EXPECT_EQ(unknown.error().help(), "did you mean 'count'?");
+}
+
+// A value on the heap that may be large sends the loop from the fast path to the ordinary one.
+TEST_P(RunnerTest, GivesTheSameWithLargeValues) {
+  auto runner = make(R"(
+input:
+  n: {type: int, scope: process}
+nodes:
+  list: {type: test.range, depends: input.n}
+  each: {type: map, depends: list.value}
+  odd: {type: test.odd, depends: each.value}
+  more: {type: test.range, depends: odd.value}
+  out: {type: return, depends: [{odd: odd.value}, {more: more.value}]}
+)");
+  for (std::int64_t n = 0; n < 40; ++n) {
+    const auto result = runner->process(Value::map({{"n", Value::integer(n)}}));
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->value.find("odd")->as_list().size(), static_cast<std::size_t>(n / 2));
+    EXPECT_EQ(result->value.find("more")->as_list().size(), static_cast<std::size_t>(n / 2));
+  }
+}
+
 TEST_P(RunnerTest, KeepsStatefulNodesInEpochOrder) {
   auto runner = make(R"(
 nodes:

@@ -1,6 +1,7 @@
 // Nodes enabled and disabled between epochs.
 #include <algorithm>
 #include <ranges>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -99,7 +100,7 @@ base::Status Runner::Impl::start_switched(std::span<const std::int32_t> nodes) {
       status = start_one(node);
     }
     if (!status.has_value()) {
-      (void)stop_switched(nodes);  // the first error is the one to tell
+      std::ignore = stop_switched(nodes);  // the first error is the one to tell
       return status;
     }
   }

@@ -282,6 +282,7 @@ class Scheduler {
   void update_finished();
   void update_template(std::int32_t node);
   void build_uses();
+  void place_uses(std::int32_t region_index);
   void count_uses(Activation* activation, std::int32_t node);
   void release_inputs(Activation* activation, std::int32_t node);
 

@@ -27,40 +27,12 @@ bool may_be_large(const core::Value& value) {
   }
 }
 
-// A signal that is read in another region is kept: its readers may not exist yet.
 void Scheduler::build_uses() {
-  const std::size_t num_signals = plan_.signal_names().size();
-  use_slots_.assign(num_signals, kNone);
-  num_uses_.assign(num_signals, 0);
+  use_slots_.assign(plan_.signal_names().size(), kNone);
+  num_uses_.assign(plan_.signal_names().size(), 0);
   extra_slots_.assign(plan_.regions().size(), 0);
-  const auto is_kept = [&](std::int32_t signal) {
-    return !plan_.remote_consumers()[signal].empty() ||
-           !collected_signals_[static_cast<std::size_t>(signal)].empty();
-  };
   for (std::size_t r = 0; r < plan_.regions().size(); ++r) {
-    const Region& region = plan_.regions()[r];
-    const auto own_slot = [&](std::int32_t signal) {
-      if (!is_kept(signal)) {
-        use_slots_[static_cast<std::size_t>(signal)] = region.num_nodes + extra_slots_[r]++;
-      }
-    };
-    if (region.map != kNone) {
-      own_slot(region.first_signal);
-    }
-    for (std::int32_t local = 0; local < region.num_nodes; ++local) {
-      const PlanNode& node = plan_.nodes()[static_cast<std::size_t>(region.first_node + local)];
-      if (node.kind == NodeKind::kInput) {
-        continue;  // whoever began the epoch has its inputs
-      }
-      if (node.num_signals == 1) {
-        use_slots_[static_cast<std::size_t>(node.first_signal)] =
-            is_kept(node.first_signal) ? kNone : local;
-        continue;
-      }
-      for (std::int32_t s = node.first_signal; s < node.first_signal + node.num_signals; ++s) {
-        own_slot(s);
-      }
-    }
+    place_uses(static_cast<std::int32_t>(r));
   }
   use_begin_.push_back(0);
   for (const PlanNode& node : plan_.nodes()) {
@@ -75,6 +47,40 @@ void Scheduler::build_uses() {
       }
     }
     use_begin_.push_back(static_cast<std::int32_t>(uses_.size()));
+  }
+}
+
+// Where the uses of a region's signals are counted. A signal that is read in another region is
+// kept: its readers may not exist yet.
+void Scheduler::place_uses(std::int32_t region_index) {
+  const Region& region = plan_.regions()[static_cast<std::size_t>(region_index)];
+  std::int32_t& extra = extra_slots_[static_cast<std::size_t>(region_index)];
+  const auto is_kept = [&](std::int32_t signal) {
+    return !plan_.remote_consumers()[signal].empty() ||
+           !collected_signals_[static_cast<std::size_t>(signal)].empty();
+  };
+  const auto own_slot = [&](std::int32_t signal) {
+    if (!is_kept(signal)) {
+      use_slots_[static_cast<std::size_t>(signal)] = region.num_nodes + extra++;
+    }
+  };
+  if (region.map != kNone) {
+    own_slot(region.first_signal);
+  }
+  for (std::int32_t local = 0; local < region.num_nodes; ++local) {
+    const std::int32_t index = region.first_node + local;
+    const PlanNode& node = plan_.nodes()[static_cast<std::size_t>(index)];
+    if (node.kind == NodeKind::kInput) {
+      continue;  // whoever began the epoch has its inputs
+    }
+    if (node.num_signals == 1) {
+      use_slots_[static_cast<std::size_t>(node.first_signal)] =
+          is_kept(node.first_signal) ? kNone : local;
+      continue;
+    }
+    for (std::int32_t s = node.first_signal; s < node.first_signal + node.num_signals; ++s) {
+      own_slot(s);
+    }
   }
 }
 
@@ -101,7 +107,11 @@ void Scheduler::release_inputs(Activation* activation, std::int32_t node) {
   const auto last = static_cast<std::size_t>(use_begin_[static_cast<std::size_t>(node) + 1]);
   for (std::size_t i = first; i < last; ++i) {
     std::uint32_t& left = activation->remaining[uses_[i].slot];
-    if ((left & kCount) != 0 && (--left & kCount) == 0) {
+    if ((left & kCount) == 0) {
+      continue;
+    }
+    --left;
+    if ((left & kCount) == 0) {
       activation->values[uses_[i].value].reset();
     }
   }

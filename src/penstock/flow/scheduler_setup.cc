@@ -175,7 +175,8 @@ void Scheduler::build_templates() {
   for (std::size_t r = 0; r < plan_.regions().size(); ++r) {
     const Region& region = plan_.regions()[r];
     auto& counts = templates_[r];
-    counts.assign(static_cast<std::size_t>(region.num_nodes + extra_slots_[r]), 0);
+    const std::int32_t num_counts = region.num_nodes + extra_slots_[r];
+    counts.assign(static_cast<std::size_t>(num_counts), 0);
     if (region.map != kNone) {
       if (const auto slot = use_slots_[static_cast<std::size_t>(region.first_signal)];
           slot != kNone) {
@@ -320,10 +321,11 @@ void Scheduler::update_finished() {
   }
   std::vector<bool> consumed(count, false);
   for (std::size_t i = 0; i < count; ++i) {
-    if (!counts_[i]) {
+    // What only the end of an asset's use waits for has no consumer.
+    if (!counts_[i] || plan_.nodes()[i].kind == NodeKind::kAssetEnd) {
       continue;
     }
-    for (const InEdge& edge : plan_.in_edges(plan_.nodes()[i])) {
+    for (const InEdge& edge : plan_.input_edges(plan_.nodes()[i])) {
       if (edge.signal != kNone) {
         consumed[static_cast<std::size_t>(plan_.producer(edge.signal))] = true;
       }
@@ -332,7 +334,8 @@ void Scheduler::update_finished() {
   bool any = false, all_dead = true;
   for (std::size_t i = 1; i < count; ++i) {
     const NodeKind kind = plan_.nodes()[i].kind;
-    if (counts_[i] && !consumed[i] && kind != NodeKind::kAsset && kind != NodeKind::kAssetEnd) {
+    if (counts_[i] && !consumed[i] && kind != NodeKind::kAsset && kind != NodeKind::kAssetEnd &&
+        kind != NodeKind::kTube) {
       any = true;
       all_dead &= dead[i];
     }
