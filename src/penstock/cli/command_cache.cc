@@ -117,6 +117,7 @@ int nothing_chosen(const CacheCommand& command, const std::vector<ResultCache::I
                      "'penstock cache ls' lists keys", session);
   }
   std::vector<std::string> names;
+  names.reserve(items.size());
   for (const ResultCache::Item& item : items) {
     names.push_back(item.facts.node);
   }

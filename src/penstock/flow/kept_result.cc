@@ -135,6 +135,7 @@ base::Result<KeptResultBytes> KeptResultBytes::encode(const KeptFacts& facts,
                                 {"buffers", Value::list(std::move(buffers))}}));
   }
   std::vector<Value> parts;
+  parts.reserve(facts.parts.size());
   for (const core::Part& part : facts.parts) {
     parts.push_back(Value::list({Value::text(part.name), Value::text(part.value)}));
   }

@@ -262,7 +262,7 @@ void ResultCache::prune_if_due() {
       touch(path);
     }
   }
-  (void)prune(limits_);  // the next run tries again
+  [[maybe_unused]] const auto pruned = prune(limits_);  // a failure is for the next run to mend
 }
 
 base::Result<std::shared_ptr<ResultCache>> open_cache_folder() {
