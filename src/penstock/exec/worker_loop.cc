@@ -149,7 +149,9 @@ base::Status WorkerLoop::run_task(const Frame& frame) {
 }
 
 void WorkerLoop::note_failure(const flow::Completion& completion) {
-  if (!completion.status.has_value()) {
+  // A node with a policy may be tried again; its later calls wait for that.
+  const auto node = static_cast<std::size_t>(access_.head().node);
+  if (!completion.status.has_value() && access_.plan().nodes()[node].policy == nullptr) {
     failed_in_[static_cast<std::size_t>(access_.head().node)] = access_.head().epoch;
   }
 }
