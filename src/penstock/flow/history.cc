@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 using base::ErrorCode;
 
 constexpr int kSchemaVersion = 1;
-constexpr int kBusyTimeoutMs = 2'000;
+// SQLite wakes waiting writers in no order: of 16 that write all the time, one may wait for long.
+constexpr int kBusyTimeoutMs = 30'000;
 constexpr std::string_view kId = "PS0908";
 
 base::Error database_error(sqlite3* db, std::string_view what) {
