@@ -80,7 +80,8 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "enabled is true, false, or input.<name> of a tube-scoped input.", "enabled: late",
      "enabled: input.late"},
     {"PS0022", "Bad policy",
-     "timeout is a number of seconds or a text such as '30s'; timeout_ms an int above 0; cache true "
+     "timeout is a number of seconds or a text such as '30s'; timeout_ms an int above 0; cache "
+     "true "
      "or false.",
      "timeout: 30 seconds", "timeout: 30s"},
     {"PS0023", "Bad scope",
