@@ -16,11 +16,13 @@ from typing import Any, NamedTuple
 
 from penstock._python_source import (
     MISSING,
+    NODE_KEYS,
     annotation_text,
     constant,
     first_line,
     is_generator,
     is_overload,
+    node_keys,
     same,
     signal_names,
     without_unit,
@@ -55,6 +57,7 @@ class _Function(NamedTuple):
     is_generator: bool
     returns: ast.expr | None
     description: str
+    policies: tuple[tuple[str, Any, int, int], ...]
 
 
 class _Input(NamedTuple):
@@ -285,7 +288,41 @@ class _Reader:
             is_generator(function),
             function.returns,
             first_line(ast.get_docstring(function)),
+            self._policies(function),
         )
+
+    def _policies(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[tuple[str, Any, int, int], ...]:
+        """(key, value, line, column) of each; the extension checks the values as it does those of YAML."""
+        found = []
+        for key, value in node_keys(function.returns):
+            line, column = key.lineno, self._column(key)
+            if key.value not in NODE_KEYS:
+                self.report(
+                    "PS0122",
+                    f"function '{function.name}': unknown key '{key.value}' of a node; wanted {', '.join(NODE_KEYS)}",
+                    line,
+                    column,
+                    self._nearest(key.value, NODE_KEYS),
+                )
+                continue
+            plain = constant(value, self.constants)
+            if plain is MISSING:
+                self.report(
+                    "PS0022",
+                    f"{key.value} of function '{function.name}' is no plain value; it is read without running the file",
+                    value.lineno,
+                    self._column(value),
+                )
+                continue
+            found.append((key.value, plain, value.lineno, self._column(value)))
+        return tuple(found)
+
+    @staticmethod
+    def _nearest(name: str, known: tuple[str, ...]) -> str:
+        import difflib
+
+        close = difflib.get_close_matches(name, known, n=1)
+        return f"did you mean '{close[0]}'?" if close else ""
 
     def _parameters(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[_Parameter, ...]:
         args = function.args
@@ -339,6 +376,7 @@ class _Reader:
                     depends,
                     params,
                     function.description,
+                    function.policies,
                 )
             )
         self._add_return(consumed, signals)
@@ -441,7 +479,7 @@ class _Reader:
                 depends.append((key, function.name, signal, function.line, function.column))
         if len(depends) == 1:
             depends = [(None, *depends[0][1:])]
-        self.nodes.append((RETURN, "return", ends[0].line, ends[0].column, depends, [], ""))
+        self.nodes.append((RETURN, "return", ends[0].line, ends[0].column, depends, [], "", ()))
 
     # ---- running it
 

@@ -13,6 +13,10 @@ class Missing:
 MISSING = Missing()
 
 
+# What a function may say of its node; the rest follows from the function.
+NODE_KEYS = ("cache", "resources", "retry", "timeout_ms", "where")
+
+
 def first_line(text: str | None) -> str:
     return text.strip().partition("\n")[0].strip() if text else ""
 
@@ -83,6 +87,24 @@ def signal_names(returns: ast.expr | None, is_generator: bool) -> list[str]:
     if is_generator and isinstance(node, ast.Subscript):
         node = members(node.slice)[0]
     return list(dict.fromkeys(names_in(node))) or ["value"]
+
+
+def node_keys(returns: ast.expr | None) -> list[tuple[ast.Constant, ast.expr]]:
+    """Keys of the node in the return annotation: the entries of a dict in ``Annotated[T, {...}]``.
+
+    A dict without any key of a node, or one that is close to one, is somebody else's metadata.
+    """
+    import difflib
+
+    parts = annotated(unquoted(returns))
+    for extra in parts[1] if parts is not None else ():
+        if isinstance(extra, ast.Dict) and all(
+            isinstance(key, ast.Constant) and isinstance(key.value, str) for key in extra.keys
+        ):
+            names = [key.value for key in extra.keys]
+            if any(difflib.get_close_matches(name, NODE_KEYS, n=1, cutoff=0.75) for name in names):
+                return list(zip(extra.keys, extra.values, strict=True))
+    return []
 
 
 def names_in(node: ast.expr | None) -> list[str]:

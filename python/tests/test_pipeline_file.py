@@ -351,3 +351,48 @@ def test_generators_and_several_signals_have_types(write):
     two = head + "def a() -> tuple[Annotated[int, Name('low')], Annotated[str, Name('high')]]: return 1, 'x'\n"
     assert ids(write(two + "def b(high: int, low: int): return low\n")) == [("PS0116", 4, 7)]
     assert ps.run(write(two + "def b(high: str, low: float): return low\n")).result == 1
+
+
+def test_a_function_says_the_keys_of_its_node(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("PENSTOCK_CACHE", "on")
+    path = write(
+        """
+        from typing import Annotated
+        LIMIT_MS = 60_000
+
+        def first(n: int) -> Annotated[int, "m", {"cache": True, "timeout_ms": LIMIT_MS}]:
+            return n + 1
+
+        async def second(first) -> "Annotated[int, {'retry': {'attempts': 2, 'on': ['ValueError']}, 'where': 'local'}]":
+            return first * 2
+
+        def third(second) -> Annotated[int, {"of": "somebody else"}]:
+            return second
+        """
+    )
+    shown = penstock(["fmt", "pipeline.py", "--to", "yaml", "-o", "-"], tmp_path).stdout
+    assert "cache: true" in shown and "timeout_ms: 60000" in shown and "where: local" in shown
+    assert "attempts: 2" in shown and "somebody" not in shown
+    assert [ps.run(path, inputs={"n": 1}).metrics["nodes"]["first"]["reused"] for _ in range(2)] == [0, 1]
+    assert ps.run(path, inputs={"n": 1}).result == 4
+    back = tmp_path / "pipeline.yaml"
+    back.write_text(shown)
+    assert ps.Tube.load(back).digest == ps.Tube.load(path).digest
+
+
+@pytest.mark.parametrize(
+    ("text", "id", "message"),
+    [
+        ('{"cashe": True}', "PS0122", "did you mean 'cache'?"),
+        ('{"cache": 1}', "PS0022", "cache wants true or false"),
+        ('{"timeout_ms": 0}', "PS0022", "timeout_ms wants an int above 0"),
+        ('{"retry": {"attemps": 3}}', "PS0122", "did you mean 'attempts'?"),
+        ('{"retry": max(1, 2)}', "PS0022", "is no plain value"),
+        ('{"resources": {"memory": "2 gigs"}}', "PS0125", "2 gigs"),
+    ],
+)
+def test_wrong_keys_of_a_node_are_told_with_their_place(write, tmp_path, text, id, message):
+    write(f"from typing import Annotated\ndef f(x) -> Annotated[int, {text}]:\n    return x\n")
+    done = penstock(["check", "pipeline.py"], tmp_path)
+    assert done.returncode == 3
+    assert f"error[{id}]" in done.stdout and message in done.stdout and "pipeline.py:2:" in done.stdout, done.stdout

@@ -4,12 +4,14 @@
 #include <memory>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
 #include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_value.h"
 #include "penstock/cli/python.h"
+#include "penstock/flow/policy.h"
 
 namespace penstock::bindings {
 namespace {
@@ -40,7 +42,7 @@ flow::Dependency dependency_of(nb::handle item) {
   return out;
 }
 
-/// (id, type, line, column, depends, params, description)
+/// (id, type, line, column, depends, params, description, policies); the last are take_policy()'s
 flow::NodeSpec node_of(nb::handle item) {
   flow::NodeSpec out;
   out.id = text(item[0]);
@@ -60,6 +62,36 @@ flow::NodeSpec node_of(nb::handle item) {
   }
   out.description = text(item[6]);
   return out;
+}
+
+/// (key, value, line, column) of a node's policy; as in a tube file, what is wrong with it is said.
+void take_policy(nb::handle item, flow::ParsedSpec& parsed, flow::NodeSpec& node) {
+  const std::string key = text(item[0]);
+  core::Value value = value_or_throw(to_value(nb::object(item[1]).ptr()));
+  const flow::Mark mark = mark_of(item[2], item[3]);
+  const auto report = [&](std::string_view id, std::string message, const std::string& help) {
+    parsed.diagnostics.push_back(flow::diagnose(
+        parsed.spec, mark, id, fmt::format("node '{}': {}", node.id, message), help));
+  };
+  const bool is_wrong =
+      (key == "cache" && !value.is(core::Kind::kBool)) ||
+      (key == "timeout_ms" && !(value.is(core::Kind::kInt) && value.as_int() > 0));
+  if (is_wrong) {
+    report("PS0022",
+           key == "cache" ? "cache wants true or false" : "timeout_ms wants an int above 0", "");
+    return;
+  }
+  const flow::PolicyProblems problems = flow::check_policy(key, value);
+  for (const flow::PolicyProblem& problem : problems) {
+    report(problem.id, problem.message, problem.help);
+  }
+  if (problems.empty()) {
+    (key == "cache"        ? node.policy.cache
+     : key == "timeout_ms" ? node.policy.timeout_ms
+     : key == "retry"      ? node.policy.retry
+     : key == "resources"  ? node.policy.resources
+                           : node.policy.where) = std::move(value);
+  }
 }
 
 /// (id, type, scope, has_default, default, line, column)
@@ -84,7 +116,11 @@ flow::ParsedSpec read_pipeline_file(const std::string& path, bool execute) {
   out.spec.source = std::make_shared<const std::string>(text(found["source"]));
   out.spec.description = text(found["description"]);
   for (const nb::handle item : nb::object(found["nodes"])) {
-    out.spec.nodes.push_back(node_of(item));
+    flow::NodeSpec node = node_of(item);
+    for (const nb::handle policy : item[7]) {
+      take_policy(policy, out, node);
+    }
+    out.spec.nodes.push_back(std::move(node));
   }
   for (const nb::handle item : nb::object(found["inputs"])) {
     out.spec.inputs.push_back(input_of(item));
