@@ -190,6 +190,16 @@ std::string type_of(std::string_view annotation) {
   return bare;
 }
 
+/// Parameters annotated so are given by the run; a class of the user's may have such a name too,
+/// and its parameter may be connected, so this only says that it need not be.
+bool may_be_injected(std::string_view type) {
+  while (!type.empty() && (type.front() == '"' || type.front() == '\'')) {
+    type = type.substr(1, type.size() - 2);
+  }
+  const std::string_view last = type.substr(type.rfind('.') + 1);
+  return last == "Epoch" || last == "EventMap";
+}
+
 /// Reads one parameter; false when it is not understood.
 bool read_parameter(std::string_view masked, std::string_view source, bool keyword_only,
                     PythonFunction& out) {
@@ -209,6 +219,7 @@ bool read_parameter(std::string_view masked, std::string_view source, bool keywo
     const std::size_t end = equals == std::string_view::npos ? source.size() : equals;
     slot.type = type_of(source.substr(colon + 1, end - colon - 1));
   }
+  slot.has_default = slot.has_default || may_be_injected(slot.type);
   const bool admits_none = contains_word(slot.type, "None") || contains_word(slot.type, "Optional");
   const bool none_default = slot.has_default && trimmed(source.substr(equals + 1)) == "None";
   slot.required = !(none_default && admits_none);

@@ -93,6 +93,20 @@ TEST(PythonSourceTest, LeavesAloneWhatIsNotPlain) {
   EXPECT_FALSE(known(""));
 }
 
+TEST(PythonSourceTest, WhatTheRunMayGiveNeedNoEdge) {
+  const auto function = read_python_function(
+      "def f(x: int, a: Epoch, b: ps.Epoch, c: 'ps.EventMap', d: Epochs, e: '): pass\n", "f");
+  EXPECT_FALSE(function);  // the last text never ends
+  const auto whole = read_python_function(
+      "def f(x: int, a: Epoch, b: ps.Epoch, c: 'ps.EventMap', d: Epochs): pass\n", "f");
+  ASSERT_TRUE(whole);
+  std::string open;
+  for (const core::Slot& slot : whole->slots) {
+    open += slot.has_default ? "" : slot.name;
+  }
+  EXPECT_EQ(open, "xd");
+}
+
 TEST(PythonSourceTest, MasksStringsAndComments) {
   EXPECT_EQ(mask_python("a = 'x#y' # z\nb"), "a =          \nb");
   EXPECT_EQ(mask_python("\"\"\"a\n'\"\"\"b"), "    \n    b");
