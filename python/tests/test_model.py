@@ -1,6 +1,6 @@
 """Random tubes: the local runners give the same events and results as the model oracle.
 
-PENSTOCK_MODEL_COUNT (default 3500) random tubes from seed PENSTOCK_MODEL_SEED (default 0) on. The process
+PENSTOCK_MODEL_COUNT (default 5000) random tubes from seed PENSTOCK_MODEL_SEED (default 0) on. The process
 runner sees them in bundles, many tubes side by side in one, and some singly. A failing case is shrunk, and
 printed with its seed.
 """
@@ -27,7 +27,7 @@ from model.wiring import LoadError  # noqa: E402
 
 import penstock as ps  # noqa: E402
 
-COUNT = int(os.environ.get("PENSTOCK_MODEL_COUNT", "3500"))
+COUNT = int(os.environ.get("PENSTOCK_MODEL_COUNT", "5000"))
 SHUFFLE = int(os.environ.get("PENSTOCK_MODEL_SHUFFLE", "20261121"))  # seed of the order in which ready nodes are taken
 FIRST = int(os.environ.get("PENSTOCK_MODEL_SEED", "0"))
 BUNDLE = 50

@@ -86,6 +86,10 @@ void throw_error(const base::Error& error) {
 }
 
 void throw_diagnostics(const flow::Diagnostics& diagnostics) {
+  if (flow::was_interrupted(diagnostics)) {
+    PyErr_SetNone(PyExc_KeyboardInterrupt);
+    throw nb::python_error();
+  }
   nb::list items;
   for (const flow::Diagnostic& d : diagnostics) {
     nb::dict item;

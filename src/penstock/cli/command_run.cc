@@ -367,6 +367,10 @@ int run(const RunCommand& command, Session& session) {
         merge_diagnostics(parsed.spec, std::move(problems), check_wiring(parsed.spec, nullptr));
   }
   add_diagnostics(std::move(plots), problems);
+  if (flow::was_interrupted(problems)) {
+    session.terminal.note("interrupted while the tube was loaded");
+    return kInterrupted;
+  }
   if (!problems.empty()) {
     for (const flow::Diagnostic& problem : problems) {
       session.terminal.error(problem);

@@ -95,6 +95,10 @@ std::string render(const Diagnostic& diagnostic, bool color) {
   return out;
 }
 
+bool was_interrupted(std::span<const Diagnostic> diagnostics) {
+  return std::ranges::any_of(diagnostics, &Diagnostic::is_interrupt);
+}
+
 base::Error to_error(const Diagnostics& diagnostics) {
   if (diagnostics.empty()) {
     return base::Error(base::ErrorCode::kInternal, "to_error() called without diagnostics");

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,12 @@ struct Diagnostic {
   std::string id;       ///< "PS0103", stable
   std::string message;  ///< what, seen, wanted; one line
   Location location;
-  std::string excerpt;  ///< the source line, without newline; empty when unknown
-  std::string help;     ///< one line; empty when there is no good advice
+  std::string excerpt;        ///< the source line, without newline; empty when unknown
+  std::string help;           ///< one line; empty when there is no good advice
+  bool is_interrupt = false;  ///< the user asked to stop while the tube was loaded: no fault of it
 };
+
+bool was_interrupted(std::span<const Diagnostic> diagnostics);
 
 /// At most six lines, no trailing newline. `color`: ANSI escapes.
 std::string render(const Diagnostic& diagnostic, bool color);

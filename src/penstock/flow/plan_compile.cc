@@ -88,6 +88,7 @@ void PlanBuilder::report(Mark mark, std::string_view id, std::string message, st
 void PlanBuilder::report(Mark mark, const base::Error& error, std::string_view fallback_id) {
   report(mark, error.id().empty() ? fallback_id : std::string_view(error.id()), error.message(),
          error.help());
+  diagnostics_.back().is_interrupt = error.code() == base::ErrorCode::kCancelled;
 }
 
 std::expected<std::shared_ptr<const Plan>, Diagnostics> PlanBuilder::build() {
