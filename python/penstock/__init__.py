@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock import _core
+from penstock import _atomic_import, _core  # noqa: F401 - in this order
 from penstock._events import Epoch, EventMap, Name, NoEvent, RunnerContext, process_method
 
 if TYPE_CHECKING:

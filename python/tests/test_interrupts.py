@@ -18,6 +18,9 @@ POINTS = 200 if os.environ.get("PENSTOCK_LONG_TESTS") else 24
 RUNNERS = ("sync", "threads", "processes")
 SIGNALS = (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+# What Python says when it is interrupted before it has begun.
+PYTHON_ITSELF = ("Could not import runpy module", "Fatal Python error: init_")
+
 TUBE = """
 noob_id: interrupted
 nodes:
@@ -112,11 +115,13 @@ def test_a_run_is_stopped_at_any_point(folder, runner):
         seen, errors = process.communicate(timeout=30)
         took = time.monotonic() - sent
         where = f"{runner}, {number.name} after {delay:.3f} s of {length:.3f}: {process.returncode}\n{errors}"
-        # Before Python's handlers are there, a signal ends the process as it ends any other.
-        assert process.returncode in (0, 130, -number, 128 + number), where
+        # Before Python's handlers are there, a signal ends the process as it ends any other; a little later
+        # Python itself gives up with exit code 1.
+        is_python = process.returncode == 1 and errors.startswith(PYTHON_ITSELF)
+        assert is_python or process.returncode in (0, 130, -number, 128 + number), where
         assert took < 1.5, f"took {took:.2f} s; {where}"
         assert process.returncode != 0 or seen == out, where
-        assert "Traceback" not in errors or process.returncode == -number or "KeyboardInterrupt" in errors, where
+        assert "Traceback" not in errors or "KeyboardInterrupt" in errors, where
         assert wait_until_gone(process.pid) == [], where
         assert shared_memory(before) == set(), where
         stopped += process.returncode != 0
