@@ -130,7 +130,8 @@ TEST_F(ResultCacheTest, DamagedFilesAreNotFoundAndListedAsSuch) {
   EXPECT_EQ(value->load(0).error().code(), ErrorCode::kDataLoss);
   const auto count = [&cache](bool verify) {
     std::size_t damaged = 0;
-    for (const auto& item : *cache->list(verify)) {
+    const auto items = *cache->list(verify);
+    for (const auto& item : items) {
       damaged += !item.damage.empty() ? 1 : 0;
     }
     return damaged;
@@ -198,7 +199,8 @@ TEST_F(ResultCacheTest, IsPrunedByItsOwnLimitsWhenMuchWasWrittenByAnyone) {
     keep(*cache, fmt::format("{}", i), Value::bytes(std::string(10'000, 'x')));
     cache->prune_if_due();
     std::int64_t size = 0;
-    for (const auto& item : *cache->list()) {
+    const auto items = *cache->list();
+    for (const auto& item : items) {
       size += item.size_bytes;
     }
     EXPECT_LE(size, limits.max_bytes + limits.max_bytes / 16 + 12'000);
