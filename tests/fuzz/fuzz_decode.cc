@@ -1,8 +1,9 @@
 // core::decode: what it accepts encodes to the same bytes, and nothing else is accepted.
 #include <string>
 
-#include "penstock/core/identity.h"
 #include "target.h"
+
+#include "penstock/core/identity.h"
 
 namespace penstock::fuzz {
 namespace {

@@ -2,8 +2,9 @@
 // text is canonical: written again it is the same.
 #include <string>
 
-#include "penstock/flow/spec_yaml.h"
 #include "target.h"
+
+#include "penstock/flow/spec_yaml.h"
 
 namespace penstock::fuzz {
 namespace {

@@ -8,9 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "target.h"
 #include <gtest/gtest.h>
 
-#include "target.h"
+#include "penstock/core/identity.h"
+#include "penstock/core/value.h"
+#include "penstock/flow/spec_yaml.h"
 
 namespace penstock::fuzz {
 namespace {
@@ -30,6 +33,8 @@ void PrintTo(const Target& target, std::ostream* out) {
 constexpr Target kTargets[] = {
     {"yaml", run_yaml, "nodes: {a: {type: sum, depends: [}"},
     {"decode", run_decode, "\x18\x17"},  // 23 in two bytes
+    {"kept", run_kept, "PSKEPT\1"},
+    {"transport", run_transport, "\1\2ab\xf6\xf6"},
 };
 
 std::vector<fs::path> files_of(const std::string& name) {
@@ -70,7 +75,7 @@ TEST_P(ReplayTest, RefusesAnInputKnownToBeBad) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, ReplayTest, testing::ValuesIn(kTargets),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& target) { return std::string(target.param.name); });
 
 TEST(ReplayCanaryTest, NoticesABrokenPromise) {
   EXPECT_EQ(run_canary("bug"), Answer::kRefused);
@@ -87,6 +92,24 @@ TEST(ReplayCanaryTest, NoticesTooMuchMemory) {
   };
   allocate(100);
   EXPECT_DEATH(allocate(300), "more memory than the input's size allows");
+}
+
+// What the limits of the targets leave open: few long items, where nothing but the bytes counts.
+// A long scalar of YAML takes more: 10.8 times its size was seen.
+TEST(ReplayMemoryTest, LongItemsStayNearTheInputsSize) {
+  if (!MemoryWatch::counts()) {
+    GTEST_SKIP() << "memory is counted under AddressSanitizer only";
+  }
+  const std::string text(1 << 20, 'x');
+  const base::Result<std::string> bytes = core::encode(core::Value::text(text));
+  ASSERT_TRUE(bytes.has_value());
+  {
+    const MemoryWatch watch(bytes->size(), {.fixed = 4096, .per_byte = 4});
+    EXPECT_TRUE(core::decode(*bytes).has_value());
+  }
+  const std::string tube = "description: " + text + "\nnodes: {}\n";
+  const MemoryWatch watch(tube.size(), {.fixed = 65'536, .per_byte = 12});
+  EXPECT_TRUE(flow::parse_spec(tube).has_value());
 }
 
 }  // namespace

@@ -12,7 +12,11 @@
 #endif
 
 #ifdef PENSTOCK_COUNTS_MEMORY
-#include <sanitizer/allocator_interface.h>
+// As in <sanitizer/allocator_interface.h>, which g++ has the functions of but not the file.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*,
+                                                                           std::size_t),
+                                                         void (*on_free)(const volatile void*));
+extern "C" std::size_t __sanitizer_get_allocated_size(const volatile void* block);
 #endif
 
 namespace penstock::fuzz {
@@ -33,8 +37,7 @@ void on_malloc(const volatile void* /*block*/, std::size_t size) {
 
 void on_free(const volatile void* block) {
   if (counting && block != nullptr) {
-    in_use -= static_cast<std::int64_t>(
-        __sanitizer_get_allocated_size(const_cast<const void*>(block)));
+    in_use -= static_cast<std::int64_t>(__sanitizer_get_allocated_size(block));
   }
 }
 #endif

@@ -38,6 +38,8 @@ class MemoryWatch {
 
 Answer run_yaml(std::string_view input);
 Answer run_decode(std::string_view input);
+Answer run_kept(std::string_view input);
+Answer run_transport(std::string_view input);
 /// Breaks for every input that begins with "bug!": shows that the machinery notices.
 Answer run_canary(std::string_view input);
 
@@ -45,10 +47,10 @@ Answer run_canary(std::string_view input);
 
 #ifdef PENSTOCK_FUZZER
 // libFuzzer brings main() and calls this.
-#define PENSTOCK_FUZZ_TARGET(run)                                                            \
-  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {        \
-    penstock::fuzz::run({reinterpret_cast<const char*>(data), size});                        \
-    return 0;                                                                                \
+#define PENSTOCK_FUZZ_TARGET(run)                                                     \
+  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) { \
+    penstock::fuzz::run({reinterpret_cast<const char*>(data), size});                 \
+    return 0;                                                                         \
   }
 #else
 #define PENSTOCK_FUZZ_TARGET(run)

@@ -88,8 +88,9 @@ bool Decoder::read(Value& out, int depth) {
   }
 }
 
-// What to reserve for `count` items of `item_bytes` at least. Bytes that an open container needs for
-// itself cannot be claimed by one inside it, or every level of a nest could claim the whole input.
+// What to reserve for `count` items of `item_bytes` at least. Bytes that an open container needs
+// for itself cannot be claimed by one inside it, or every level of a nest could claim the whole
+// input.
 std::uint64_t Decoder::room_for(std::uint64_t count, std::uint64_t item_bytes) const {
   const std::uint64_t left = in_.remaining() > owed_ ? in_.remaining() - owed_ : 0;
   return std::min({count, kMaxReserve, left / item_bytes});
