@@ -88,12 +88,22 @@ bool Decoder::read(Value& out, int depth) {
   }
 }
 
+// What to reserve for `count` items of `item_bytes` at least. Bytes that an open container needs
+// for itself cannot be claimed by one inside it, or every level of a nest could claim the whole
+// input.
+std::uint64_t Decoder::room_for(std::uint64_t count, std::uint64_t item_bytes) const {
+  const std::uint64_t left = in_.remaining() > owed_ ? in_.remaining() - owed_ : 0;
+  return std::min({count, kMaxReserve, left / item_bytes});
+}
+
 bool Decoder::read_items(std::uint64_t count, int depth, std::vector<Value>& items) {
   if (depth >= kMaxDepth) {
     return in_.fail("nested too deeply: limit=" + std::to_string(kMaxDepth));
   }
-  items.reserve(std::min(count, kMaxReserve));
+  items.reserve(room_for(count, 1));
+  owed_ += count;
   for (std::uint64_t i = 0; i < count; ++i) {
+    --owed_;
     if (!read(items.emplace_back(), depth + 1)) {
       return false;
     }
@@ -118,9 +128,11 @@ bool Decoder::read_map(std::uint64_t count, int depth, Value& out) {
     return in_.fail("nested too deeply: limit=" + std::to_string(kMaxDepth));
   }
   std::vector<MapEntry> entries;
-  entries.reserve(std::min(count, kMaxReserve));
+  entries.reserve(room_for(count, 2));
+  owed_ += 2 * count;
   std::string_view previous;
   for (std::uint64_t i = 0; i < count; ++i) {
+    owed_ -= 2;
     std::string_view key;
     if (!read_key(i, previous, key)) {
       return false;

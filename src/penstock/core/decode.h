@@ -42,6 +42,7 @@ class Decoder {
   Decoder(CborReader& in, const BlockSource* source, Buffers buffers, bool transport)
       : in_(in), source_(source), buffers_(buffers), transport_(transport) {}
 
+  std::uint64_t room_for(std::uint64_t count, std::uint64_t item_bytes) const;
   bool read_items(std::uint64_t count, int depth, std::vector<Value>& items);
   bool read_map(std::uint64_t count, int depth, Value& out);
   bool read_key(std::uint64_t index, std::string_view previous, std::string_view& key);
@@ -70,6 +71,7 @@ class Decoder {
   const BlockSource* source_;
   Buffers buffers_;
   bool transport_;
+  std::uint64_t owed_ = 0;  ///< bytes that the items still to come in open containers take at least
 };
 
 }  // namespace penstock::core

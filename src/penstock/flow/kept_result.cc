@@ -185,7 +185,7 @@ base::Result<std::shared_ptr<const KeptResult>> KeptResult::open(const std::stri
     return base::fail(file_error("open", path));
   }
   const std::int64_t size = facts.st_size;
-  if (size < kPreamble) {
+  if (size == 0) {  // which cannot be mapped
     return base::fail(damaged("cut short"));
   }
   const auto length = static_cast<std::size_t>(size);
@@ -193,15 +193,22 @@ base::Result<std::shared_ptr<const KeptResult>> KeptResult::open(const std::stri
   if (at == MAP_FAILED) {
     return base::fail(file_error("map", path));
   }
-  std::shared_ptr<KeptResult> out(new KeptResult());
-  out->file_ = core::Buffer::wrap(at, size, [at, length] { ::munmap(at, length); });
-  const std::string_view bytes(static_cast<const char*>(at), length);
+  return from_bytes(core::Buffer::wrap(at, size, [at, length] { ::munmap(at, length); }));
+}
+
+base::Result<std::shared_ptr<const KeptResult>> KeptResult::from_bytes(
+    std::shared_ptr<const core::Buffer> file) {
+  const std::string_view bytes =
+      as_text({file->data(), static_cast<std::size_t>(file->size_bytes())});
+  if (std::ssize(bytes) < kPreamble) {
+    return base::fail(damaged("cut short"));
+  }
   if (!bytes.starts_with(kMagic)) {
     return base::fail(damaged("no kept result, or one of another version"));
   }
   std::uint64_t head_size = 0;
   std::memcpy(&head_size, bytes.data() + 40, sizeof head_size);
-  if (head_size > length - static_cast<std::size_t>(kPreamble)) {
+  if (head_size > bytes.size() - static_cast<std::size_t>(kPreamble)) {
     return base::fail(damaged("cut short"));
   }
   const std::string_view head = bytes.substr(static_cast<std::size_t>(kPreamble), head_size);
@@ -209,6 +216,8 @@ base::Result<std::shared_ptr<const KeptResult>> KeptResult::open(const std::stri
   if (std::memcmp(sum.bytes.data(), bytes.data() + 8, sum.bytes.size()) != 0) {
     return base::fail(damaged("its head does not fit its digest"));
   }
+  std::shared_ptr<KeptResult> out(new KeptResult());
+  out->file_ = std::move(file);
   out->first_buffer_ = aligned(kPreamble + static_cast<std::int64_t>(head_size));
   PENSTOCK_ASSIGN_OR_RETURN(const Value value, core::decode_transport(head, {}));
   PENSTOCK_RETURN_IF_ERROR(out->read_head(value));

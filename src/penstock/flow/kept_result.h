@@ -32,6 +32,9 @@ class KeptResult {
   /// Maps the file. kNotFound when it is not there, kDataLoss when it is damaged or of another
   /// version.
   static base::Result<std::shared_ptr<const KeptResult>> open(const std::string& path);
+  /// The same of a file's bytes; kept alive by the result and by what it loads.
+  static base::Result<std::shared_ptr<const KeptResult>> from_bytes(
+      std::shared_ptr<const core::Buffer> file);
 
   const KeptFacts& facts() const { return facts_; }
   std::size_t num_outputs() const { return outputs_.size(); }
