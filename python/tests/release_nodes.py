@@ -44,6 +44,12 @@ def live(value, after: Big | int | None = None):
     return Big.live
 
 
+def both(value, wide, after):
+    """The type of two values that this call still has."""
+    assert type(value) is type(wide)
+    return type(wide).__name__
+
+
 def grow(x):
     import numpy as np
 

@@ -126,12 +126,14 @@ def test_what_a_map_reads_or_gathers_is_kept_while_it_may_be_read(runner):
         "a": ("many", "input.x"),
         "m": ("map", "a.value"),
         "b": ("step", "m.value"),
-        "c": ("live", [{"value": "m.value"}, {"after": "wide.value"}]),
         "g": ("gather", "b.value"),
         "d": ("live", "g.value"),
-        "out": ("return", "d.value"),
+        "c": ("both", [{"value": "m.value"}, {"wide": "wide.value"}, {"after": "d.value"}]),
+        "all": ("gather", "c.value"),
+        "out": ("return", ["d.value", "all.value"]),
     }
-    assert process(runner, nodes, x=3) >= 4  # the broadcast one and the gathered ones
+    # While d runs, no c has: the broadcast value, three elements and three gathered ones are there.
+    assert process(runner, nodes, x=3) == (7, ["Big", "Big", "Big"])
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
