@@ -6,6 +6,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "penstock/base/result.h"
@@ -27,6 +29,12 @@ class HostLoop {
   virtual void cancel() = 0;
 };
 
+/// The content of a host object that is a text or a byte string, where it lies.
+struct HostView {
+  Kind kind = Kind::kBytes;  ///< kText (UTF-8) or kBytes
+  std::string_view content;  ///< as long as the object lives
+};
+
 /// The embedding language, seen from the engine. Thread-safe.
 class HostBridge {
  public:
@@ -35,6 +43,10 @@ class HostBridge {
   /// A native Value equal to `object` (zero-copy for arrays and tables), or an error that names the
   /// type and says how to register a codec. The interpreter lock must be held by this thread.
   virtual base::Result<Value> to_native(const HostObject& object) const = 0;
+
+  /// For an object whose content can be read without a conversion and without the interpreter lock;
+  /// none for every other one, whatever it is.
+  virtual std::optional<HostView> view(const HostObject& object) const = 0;
 
   /// The elements of a sized sequence object, for `map`. The interpreter lock must be held.
   virtual base::Result<std::vector<Value>> to_elements(const HostObject& object) const = 0;

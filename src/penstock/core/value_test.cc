@@ -169,6 +169,7 @@ class SevenBridge final : public HostBridge {
     EXPECT_TRUE(locked_);
     return Value::integer(7);
   }
+  std::optional<HostView> view(const HostObject&) const override { return std::nullopt; }
   base::Result<std::vector<Value>> to_elements(const HostObject&) const override {
     return std::vector<Value>{};
   }

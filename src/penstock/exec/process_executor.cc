@@ -77,9 +77,10 @@ bool ProcessExecutor::send_task(std::int32_t worker, std::uint32_t slot) {
     }
   }
   Peer& peer = *peers_[index];
+  const std::int64_t lent_bytes = peer.link().exchange().lent_bytes();
   base::Status sent = fill_frame(slot, peer);
   if (sent.has_value()) {
-    sent = peer.link().send(FrameType::kTask, frame_);
+    sent = peer.link().send(FrameType::kTask, frame_.view());
   }
   // Unavailable: the worker has just ended. The task counts as sent, and is sent again with the
   // rest.
@@ -89,6 +90,7 @@ bool ProcessExecutor::send_task(std::int32_t worker, std::uint32_t slot) {
   }
   peer.push(slot);
   placement_->sent(worker, slots_[slot].task.node);
+  note_sent(slots_[slot].task, peer.link().exchange().lent_bytes() - lent_bytes);
   return true;
 }
 
@@ -99,7 +101,7 @@ base::Status ProcessExecutor::fill_frame(std::uint32_t slot, Peer& peer) {
                       .node = out.task.node,
                       .epoch = access_->epoch(out.task, path_),
                       .seed = access_->seed()};
-  base::Status written = write_task(head, path_, inputs, peer.link(), frame_, &out.size_bytes);
+  base::Status written = write_task(head, path_, inputs, peer.link(), frame_);
   if (!written.has_value() && written.error().id().empty()) {
     return base::fail(
         base::Error(written.error().code(), fmt::format("an input cannot enter another process: {}",
@@ -108,6 +110,26 @@ base::Status ProcessExecutor::fill_frame(std::uint32_t slot, Peer& peer) {
             .with_help(written.error().help()));
   }
   return written;
+}
+
+void ProcessExecutor::note_sent(const flow::Task& task, std::int64_t lent_bytes) {
+  if (placement_->pinned(task.node) == Placement::kAny) {
+    return;
+  }
+  const std::int64_t epoch = access_->epoch(task, path_);
+  const auto inputs = access_->inputs(task, inputs_);
+  if (inputs.empty() && path_.empty()) {
+    return;  // counted when it is answered
+  }
+  if (lent_bytes == 0) {
+    history_.begin(task.node, frame_.view());
+    return;
+  }
+  PastCall call{.epoch = epoch, .path = path_, .inputs = {}};
+  for (const Value* const input : inputs) {
+    call.inputs.push_back(*input);
+  }
+  history_.begin(task.node, std::move(call), static_cast<std::int64_t>(frame_.size()) + lent_bytes);
 }
 
 void ProcessExecutor::complete(std::uint32_t slot, flow::Completion completion) {
@@ -217,21 +239,21 @@ base::Status ProcessExecutor::read_done(std::int32_t worker, const Frame& frame)
   // Only now: a task whose answer cannot be read stays in flight, and runs again.
   peer.pop();
   placement_->finished(worker, task.node, done.called ? done.duration_ns : -1);
-  remember(done.slot, done);
+  note_answer(task, done.called);
   complete(done.slot, std::move(completion));
   return {};
 }
 
-void ProcessExecutor::remember(std::uint32_t slot, const DoneHead& done) {
-  const Slot& out = slots_[slot];
-  if (!done.called || placement_->pinned(out.task.node) == Placement::kAny) {
+void ProcessExecutor::note_answer(const flow::Task& task, bool called) {
+  if (placement_->pinned(task.node) == Placement::kAny) {
     return;
   }
-  PastCall call{.epoch = access_->epoch(out.task, path_), .path = path_};
-  for (const Value* const input : access_->inputs(out.task, inputs_)) {
-    call.inputs.push_back(*input);
+  const std::int64_t epoch = access_->epoch(task, path_);
+  if (!access_->inputs(task, inputs_).empty() || !path_.empty()) {
+    history_.end(task.node, called);
+  } else if (called) {
+    history_.count(task.node, epoch);
   }
-  history_.add(out.task.node, std::move(call), out.size_bytes);
 }
 
 base::Status ProcessExecutor::read_log(const Frame& frame) {

@@ -69,8 +69,7 @@ class ProcessExecutor final : public flow::Executor {
   /// A task that is out.
   struct Slot {
     flow::Task task;
-    std::int32_t deaths = 0;      ///< workers that ended while they ran it
-    std::int64_t size_bytes = 0;  ///< what its inputs weigh on the wire
+    std::int32_t deaths = 0;  ///< workers that ended while they ran it
   };
 
   // process_executor.cc: tasks out, completions in
@@ -83,7 +82,8 @@ class ProcessExecutor final : public flow::Executor {
   base::Status read_frames(std::int32_t worker);
   base::Status read_done(std::int32_t worker, const Frame& frame);
   base::Status read_log(const Frame& frame);
-  void remember(std::uint32_t slot, const DoneHead& done);
+  void note_sent(const flow::Task& task, std::int64_t lent_bytes);
+  void note_answer(const flow::Task& task, bool called);
 
   // process_lifecycle.cc: starting and stopping
   base::Status prepare();
@@ -143,7 +143,7 @@ class ProcessExecutor final : public flow::Executor {
   std::int32_t num_cores_ = 1;
 
   // Scratch.
-  std::string frame_;
+  FrameBuffer frame_;
   std::vector<std::int64_t> path_;
   std::vector<const core::Value*> inputs_;
 };

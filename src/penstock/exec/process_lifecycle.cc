@@ -197,6 +197,7 @@ void ProcessExecutor::stop() {
   copies_.clear();
   started_nodes_.clear();
   peers_.clear();
+  history_.lose_all();
   pinned_queues_.clear();
   shared_queue_.clear();
   slots_.clear();

@@ -92,7 +92,7 @@ base::Status ProcessExecutor::stop_nodes() {
 
 base::Status ProcessExecutor::send_node(FrameType type, std::int32_t node, Peer& peer) {
   WireWriter(frame_).put(node);
-  PENSTOCK_RETURN_IF_ERROR(peer.link().send(type, frame_));
+  PENSTOCK_RETURN_IF_ERROR(peer.link().send(type, frame_.view()));
   peer.push(kNoSlot);
   return {};
 }

@@ -84,6 +84,9 @@ void ProcessExecutor::requeue_in_flight(std::int32_t worker) {
       (any ? shared_queue_ : pinned_queues_[index]).push_front(*slot);
     }
   }
+  for (const std::int32_t node : placement_->pinned_nodes(worker)) {
+    history_.lose(node);
+  }
 }
 
 void ProcessExecutor::drop_peer(std::int32_t worker) {

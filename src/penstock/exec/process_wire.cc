@@ -5,6 +5,8 @@
 
 #include <fmt/core.h>
 
+#include "penstock/core/encode.h"
+#include "penstock/core/host.h"
 #include "penstock/core/identity.h"
 
 namespace penstock::exec {
@@ -18,8 +20,18 @@ using core::Value;
 constexpr std::int64_t kLendBytes = 32'768;
 constexpr std::size_t kMaxHeaderBytes = 1U << 30;
 
-/// Scalars and short texts go as they are; everything else in the transport codec.
-enum class Tag : std::uint8_t { kAbsent, kNull, kFalse, kTrue, kInt, kFloat, kText, kMessage };
+/// Scalars, texts and short byte strings go as they are; everything else in the transport codec.
+enum class Tag : std::uint8_t {
+  kAbsent,
+  kNull,
+  kFalse,
+  kTrue,
+  kInt,
+  kFloat,
+  kText,
+  kBytes,
+  kMessage
+};
 
 /// A cause that came from another process.
 class SentCause final : public base::ErrorCause {
@@ -65,28 +77,60 @@ base::Status WireWriter::put_value(const Value& value, BufferExchange& exchange)
       put(value.as_float());
       return {};
     case Kind::kText:
-      if (value.as_text().size() > kMaxHeaderBytes) {
-        break;  // the codec's own limits decide
+    case Kind::kBytes:
+      if (put_plain(value.kind(), value.is(Kind::kText) ? value.as_text() : value.as_bytes())) {
+        return {};
       }
-      put(Tag::kText);
-      put_text(value.as_text());
-      return {};
+      break;
+    case Kind::kHost:
+      if (put_host(*value.as_host())) {
+        return {};
+      }
+      break;
     default:
       break;
   }
-  PENSTOCK_ASSIGN_OR_RETURN(const core::Message message, core::encode_transport(value, kLendBytes));
-  if (message.header.size() > kMaxHeaderBytes) {
+  return put_message(value, exchange);
+}
+
+bool WireWriter::put_plain(Kind kind, std::string_view content) {
+  const bool is_text = kind == Kind::kText;
+  // Beyond the first limit the codec's own decide; beyond the second the bytes are lent.
+  if (content.size() > (is_text ? kMaxHeaderBytes : std::size_t{kLendBytes})) {
+    return false;
+  }
+  put(is_text ? Tag::kText : Tag::kBytes);
+  put_text(content);
+  return true;
+}
+
+bool WireWriter::put_host(const core::HostObject& object) {
+  const core::HostBridge* const bridge = core::host_bridge();
+  const auto view = bridge != nullptr ? bridge->view(object) : std::nullopt;
+  return view && put_plain(view->kind, view->content);
+}
+
+base::Status WireWriter::put_message(const Value& value, BufferExchange& exchange) {
+  put(Tag::kMessage);
+  const std::size_t size_offset = out_.size();
+  put(std::uint32_t{0});
+  core::Encoder encoder(out_, core::Encoder::Mode::kTransport, kLendBytes);
+  if (!encoder.write(value)) {
+    return base::fail(encoder.error());
+  }
+  const std::size_t size_bytes = out_.size() - size_offset - sizeof(std::uint32_t);
+  if (size_bytes > kMaxHeaderBytes) {
     return base::fail(ErrorCode::kResourceExhausted,
                       fmt::format("value is too large to send to another process: {} bytes beside "
                                   "its buffers, limit={}",
-                                  message.header.size(), kMaxHeaderBytes));
+                                  size_bytes, kMaxHeaderBytes));
   }
-  put(Tag::kMessage);
-  put_text(message.header);
-  put(static_cast<std::uint32_t>(message.buffers.size()));
-  for (std::size_t i = 0; i < message.buffers.size(); ++i) {
+  const auto header_bytes = static_cast<std::uint32_t>(size_bytes);
+  std::memcpy(out_.at_offset(size_offset), &header_bytes, sizeof header_bytes);
+  put(static_cast<std::uint32_t>(encoder.buffers().size()));
+  for (std::size_t i = 0; i < encoder.buffers().size(); ++i) {
     PENSTOCK_ASSIGN_OR_RETURN(const BufferRef ref,
-                              exchange.lend(message.owners[i], message.buffers[i]));
+                              exchange.lend(encoder.owners()[i], encoder.buffers()[i]));
     put(ref);
   }
   return {};
@@ -137,6 +181,8 @@ base::Result<Value> WireReader::get_value(BufferExchange& exchange) {
       return Value::real(get<double>());
     case Tag::kText:
       return Value::text(std::string(get_text()));
+    case Tag::kBytes:
+      return Value::bytes(std::string(get_text()));
     case Tag::kMessage:
       break;
     default:

@@ -7,12 +7,11 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
-#include <string>
 #include <string_view>
 #include <type_traits>
-#include <vector>
 
 #include "penstock/base/result.h"
+#include "penstock/core/cbor_writer.h"
 #include "penstock/core/value.h"
 #include "penstock/exec/shm_exchange.h"
 
@@ -37,19 +36,22 @@ enum class FrameType : std::uint32_t {
   kIndirect,  ///< a frame that is too long for the ring: type and BufferRef
 };
 
-/// Appends plain numbers and texts to a frame. Owner thread only.
+/// The bytes of one frame. What the codec writes goes straight into it.
+using FrameBuffer = core::CborWriter;
+
+/// Writes a frame: plain numbers, texts, values. Owner thread only.
 class WireWriter {
  public:
-  explicit WireWriter(std::string& out) : out_(out) { out_.clear(); }
+  explicit WireWriter(FrameBuffer& out) : out_(out) { out_.clear(); }
 
   template <class T>
     requires std::is_trivially_copyable_v<T>
   void put(const T& value) {
-    out_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    out_.raw(&value, sizeof value);
   }
   void put_text(std::string_view text) {
     put(static_cast<std::uint32_t>(text.size()));
-    out_.append(text);
+    out_.raw(text);
   }
   void put_error(const base::Error& error);
   /// Buffers of `value` are lent through `exchange`. Fails for a value that cannot leave the
@@ -57,7 +59,11 @@ class WireWriter {
   base::Status put_value(const core::Value& value, BufferExchange& exchange);
 
  private:
-  std::string& out_;
+  bool put_plain(core::Kind kind, std::string_view content);
+  bool put_host(const core::HostObject& object);
+  base::Status put_message(const core::Value& value, BufferExchange& exchange);
+
+  FrameBuffer& out_;
 };
 
 /// Reads what WireWriter wrote. After the first read beyond the end all reads give zeros and

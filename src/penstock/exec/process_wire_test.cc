@@ -34,7 +34,7 @@ struct Sides {
   BufferExchange left, right;
 };
 
-std::span<const std::byte> bytes_of(const std::string& text) {
+std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
@@ -47,6 +47,8 @@ std::vector<Value> samples() {
           Value::text(""),
           Value::text(std::string(100'000, 'y')),
           Value::bytes(std::string("\0\xff", 2)),
+          Value::bytes(std::string(32'768, 'b')),
+          Value::bytes(std::string(32'769, 'b')),
           Value::list({Value::null(), Value::tuple({Value::integer(1)})}),
           Value::map({{"b", Value::integer(1)}, {"a", Value::text("x")}}),
           Value::big_integer(true, std::string(9, '\x7f')),
@@ -56,9 +58,9 @@ std::vector<Value> samples() {
 TEST(ProcessWireTest, ValuesComeBackEqual) {
   Sides sides;
   for (const Value& value : samples()) {
-    std::string frame;
+    FrameBuffer frame;
     ASSERT_TRUE(WireWriter(frame).put_value(value, sides.left).has_value());
-    WireReader reader(bytes_of(frame));
+    WireReader reader(bytes_of(frame.view()));
     const auto back = reader.get_value(sides.right);
     ASSERT_TRUE(back.has_value()) << back.error().to_string();
     EXPECT_TRUE(*back == value || value.is_absent());
@@ -73,10 +75,10 @@ TEST(ProcessWireTest, CutAndFlippedFramesAreErrorsOrValues) {
   std::mt19937 random(3);
   int errors = 0, values = 0;
   for (const Value& value : samples()) {
-    std::string frame;
+    FrameBuffer frame;
     ASSERT_TRUE(WireWriter(frame).put_value(value, sides.left).has_value());
     for (int i = 0; i < 300; ++i) {
-      std::string bad = frame.substr(0, random() % (frame.size() + 1));
+      std::string bad(frame.view().substr(0, random() % (frame.size() + 1)));
       if (!bad.empty()) {
         bad[random() % std::min<std::size_t>(bad.size(), 40)] = static_cast<char>(random());
       }
@@ -99,9 +101,9 @@ TEST(ProcessWireTest, ErrorsComeBackWhole) {
                                 .with_help("do this")
                                 .with_trace("line 1\nline 2")
                                 .with_cause(std::make_shared<const Bytes>());
-  std::string frame;
+  FrameBuffer frame;
   WireWriter(frame).put_error(error);
-  const base::Error back = WireReader(bytes_of(frame)).get_error();
+  const base::Error back = WireReader(bytes_of(frame.view())).get_error();
   EXPECT_EQ(back.code(), error.code());
   EXPECT_EQ(back.to_string(), "what (at where)");
   EXPECT_EQ(back.id(), "PS0001");
@@ -110,7 +112,7 @@ TEST(ProcessWireTest, ErrorsComeBackWhole) {
   ASSERT_NE(back.cause(), nullptr);
   EXPECT_EQ(back.cause()->portable(), std::string("by\0tes", 6));
   WireWriter(frame).put_error({base::ErrorCode::kDataLoss, "what"});
-  EXPECT_EQ(WireReader(bytes_of(frame)).get_error().cause(), nullptr);
+  EXPECT_EQ(WireReader(bytes_of(frame.view())).get_error().cause(), nullptr);
 }
 
 constexpr const char* kTube = R"(

@@ -99,13 +99,13 @@ base::Status serve(int control_fd, const WorkerHooks& hooks) {
   Link link(std::move(channel), std::move(socket));
 
   auto plan = make_plan(hooks, hello, plan_fd.get());
-  std::string frame;
+  FrameBuffer frame;
   WireWriter writer(frame);
   if (!plan.has_value()) {
     writer.put_error(plan.error());
   }
   PENSTOCK_RETURN_IF_ERROR(
-      link.send(plan.has_value() ? FrameType::kReady : FrameType::kFailed, frame));
+      link.send(plan.has_value() ? FrameType::kReady : FrameType::kFailed, frame.view()));
   link.channel().wake_peer(Sleep::kForFrames);
   if (!plan.has_value()) {
     return base::fail(plan.error());

@@ -21,6 +21,8 @@ using base::ErrorCode;
 constexpr std::int64_t kWakeDelayNs = 20'000;
 // Early enough that the run can send more before this worker has nothing left to do.
 constexpr std::int32_t kWakeEvery = 32;
+// Other threads of the worker get the interpreter lock at least between so many calls.
+constexpr std::int32_t kMaxHeld = 64;
 
 base::Error cannot_leave(const flow::Plan& plan, const TaskHead& head, std::size_t signal,
                          const base::Error& error) {
@@ -69,6 +71,7 @@ base::Status WorkerLoop::run() {
 }
 
 base::Status WorkerLoop::wait_for(Sleep reason) {
+  host_.reset();
   Channel& channel = link_->channel();
   const auto has_news = [&] {
     if (reason == Sleep::kForFrames) {
@@ -137,6 +140,7 @@ base::Status WorkerLoop::run_task(const Frame& frame) {
     completion.status = base::fail(ErrorCode::kCancelled, "its epoch has failed");
   } else {
     called = true;
+    hold_host(access_.head().node);
     access_.run(worker_, completion);
     note_failure(completion);
     duration_ns_[static_cast<std::size_t>(access_.head().node)] = completion.duration_ns;
@@ -187,11 +191,21 @@ void WorkerLoop::write_done(const flow::Completion& completion, bool called) {
 }
 
 base::Status WorkerLoop::send_done() {
-  PENSTOCK_RETURN_IF_ERROR(link_->send(FrameType::kDone, frame_));
+  PENSTOCK_RETURN_IF_ERROR(link_->send(FrameType::kDone, frame_.view()));
   if (++num_unseen_ >= kWakeEvery) {
     wake_run();
   }
   return {};
+}
+
+void WorkerLoop::hold_host(std::int32_t node) {
+  if (!access_.plan().nodes()[static_cast<std::size_t>(node)].needs_host || num_held_ >= kMaxHeld) {
+    host_.reset();
+    num_held_ = 0;
+  } else if (!host_) {
+    host_.emplace();
+  }
+  ++num_held_;
 }
 
 void WorkerLoop::wake_before(std::int32_t node) {
@@ -252,7 +266,7 @@ base::Status WorkerLoop::start_or_stop(const Frame& frame) {
 }
 
 void WorkerLoop::log(const core::Context& context, std::string_view line) {
-  std::string frame;
+  FrameBuffer frame;
   WireWriter writer(frame);
   writer.put(context.node);
   writer.put(context.epoch);
@@ -263,7 +277,7 @@ void WorkerLoop::log(const core::Context& context, std::string_view line) {
   writer.put_text(line);
   const std::lock_guard lock(mutex_);
   // A line that cannot be sent means that the run is gone, and then nobody reads it.
-  std::ignore = link_->send(FrameType::kLog, frame);
+  std::ignore = link_->send(FrameType::kLog, frame.view());
 }
 
 }  // namespace penstock::exec

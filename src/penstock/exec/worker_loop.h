@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <string>
+#include <optional>
 #include <vector>
 
+#include "penstock/core/host.h"
 #include "penstock/core/operator.h"
 #include "penstock/exec/channel_link.h"
 #include "penstock/exec/worker_access.h"
@@ -37,6 +38,7 @@ class WorkerLoop final : public core::LogSink {
   base::Status start_or_stop(const Frame& frame);
   void write_done(const flow::Completion& completion, bool called);
   base::Status send_done();
+  void hold_host(std::int32_t node);
   void wake_before(std::int32_t node);
   void wake_run();
 
@@ -46,10 +48,12 @@ class WorkerLoop final : public core::LogSink {
   WorkerAccess access_;
 
   std::mutex mutex_;                       ///< guards link_ against log() while a task runs
-  std::string frame_;                      ///< scratch; guarded by mutex_
+  FrameBuffer frame_;                      ///< scratch; guarded by mutex_
   std::vector<std::int64_t> duration_ns_;  ///< of the last call, by node
   std::vector<std::int64_t> failed_in_;    ///< the last root epoch a call failed in, by node
   std::int32_t num_unseen_ = 0;            ///< completions written since the run was last woken
+  std::optional<core::HostLock> host_;     ///< kept from call to call while tasks wait
+  std::int32_t num_held_ = 0;              ///< calls since it was taken
 };
 
 }  // namespace penstock::exec
