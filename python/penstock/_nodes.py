@@ -21,6 +21,9 @@ from penstock._errors import InvalidArgumentError, NotFoundError
 # Introspection of plain functions is the same each time: keyed by the function itself.
 _functions: dict = {}
 
+# The same for a node of a plain function without parameters, whole.
+_plain: dict = {}
+
 # Looks at what describe() found, (node id, type, params, tuple), and may change the tuple: penstock.compat.noob
 # reads its tubes this way.
 watch: contextvars.ContextVar = contextvars.ContextVar("penstock_watch", default=None)
@@ -39,6 +42,9 @@ def _describe(type_name: str, params: dict, node_id: str):
     target = find(type_name)
     if target is None:
         return None
+    is_plain = type(target) is types.FunctionType and not params
+    if is_plain and target in _plain:
+        return _plain[target]
     if inspect.isclass(target):
         instance = _make_instance(target, type_name, params, node_id)
         described = _describe_class(target, instance, type_name, params)
@@ -51,7 +57,10 @@ def _describe(type_name: str, params: dict, node_id: str):
             id="PS0206",
         )
     _kinds.check_no_async_generator(target, type_name)
-    return _kinds.complete(_describe_function(target, type_name, params), None, type_name)
+    described = _kinds.complete(_describe_function(target, type_name, params), None, type_name)
+    if is_plain:
+        _plain[target] = described
+    return described
 
 
 def find(type_name: str):
@@ -256,14 +265,19 @@ def _describe_function(function, type_name: str, params: dict):
     )
 
 
+@functools.cache
+def _generated(function) -> tuple:
+    """(signals, whether they are a generator's, their types) of a generator function."""
+    hints = _hints(function)
+    signals = _signals(hints.get("return"), True)
+    return signals, True, _signal_types(hints, True, signals)
+
+
 def _describe_generator(function, type_name: str, params: dict):
     face = _face(function, type_name)
     _check_params(function, type_name, params, face)
     generator = _construct(function, type_name, params)
-    hints = _hints(function)
-    signals = _signals(hints.get("return"), True)
-    types = _signal_types(hints, True, signals)
-    return ("generator", generator, None, (), False, False, signals, True, types)
+    return ("generator", generator, None, (), False, False, *_generated(function))
 
 
 def _process_method_of(cls: type) -> str:
@@ -302,10 +316,7 @@ def _describe_class(cls: type, instance: object, type_name: str, params: dict):
     if begun is not None:
         function = cls.process
     if inspect.isgeneratorfunction(function):
-        hints = _hints(function)
-        signals = _signals(hints.get("return"), True)
-        types = _signal_types(hints, True, signals)
-        return ("generator", begun or method(), None, (), False, False, signals, True, types)
+        return ("generator", begun or method(), None, (), False, False, *_generated(function))
     face = _face(function, type_name)
     slots = face.slots[1:] if inspect.ismethod(method) else face.slots
     dynamic_signals, dynamic_slots = _kinds.dynamic_face(cls, params)

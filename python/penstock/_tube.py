@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 from penstock import _core
@@ -63,9 +62,9 @@ class Tube:
         elif isinstance(source, os.PathLike) or not _is_text(source):
             text = os.fspath(source)
             is_path = True
-            if not text.endswith((".yaml", ".yml", ".py")) and not Path(text).exists():
+            if not text.endswith((".yaml", ".yml", ".py")) and not os.path.exists(text):
                 text = _core.find_tube(text)
-            _make_importable(Path(text).resolve().parent)
+            _make_importable(os.path.dirname(os.path.realpath(text)))
         else:
             text = source
         plan = _core.load_plan(text, is_path, inputs, name)
@@ -105,11 +104,10 @@ def _is_text(source: str) -> bool:
     return "\n" in source or ":" in source or source.lstrip().startswith("{")
 
 
-def _make_importable(folder: Path) -> None:
+def _make_importable(folder: str) -> None:
     """Modules beside a tube file may be named in it, as beside a script."""
-    text = str(folder)
-    if text not in sys.path:
-        sys.path.insert(0, text)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
 
 
 def _warn_about_extra(given: dict, declared: set[str], what: str) -> None:

@@ -234,7 +234,7 @@ def _is_dead(view: NodeView, dead: set[str]) -> bool:
 def _load_native(source: str | None, spec: TubeSpecification, given: dict) -> _NativeTube:
     """By the file where there is one, so that errors name its lines."""
     if source is not None:
-        _make_importable(Path(source).resolve().parent)
+        _make_importable(os.path.dirname(os.path.realpath(source)))
     text = source if source is not None else _load.as_text(spec.to_dict())
     plan = _core.load_plan(text, source is not None, given, "<dict>")
     return _NativeTube(plan, text, source is not None, given)
