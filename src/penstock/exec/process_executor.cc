@@ -90,7 +90,7 @@ bool ProcessExecutor::send_task(std::int32_t worker, std::uint32_t slot) {
   }
   peer.push(slot);
   placement_->sent(worker, slots_[slot].task.node);
-  note_sent(slots_[slot].task, peer.link().exchange().lent_bytes() - lent_bytes);
+  note_sent(slots_[slot], peer.link().exchange().lent_bytes() - lent_bytes);
   return true;
 }
 
@@ -101,6 +101,10 @@ base::Status ProcessExecutor::fill_frame(std::uint32_t slot, Peer& peer) {
                       .node = out.task.node,
                       .epoch = access_->epoch(out.task, path_),
                       .seed = access_->seed()};
+  out.epoch = head.epoch;
+  if (placement_->pinned(out.task.node) != Placement::kAny) {
+    out.memory = inputs.empty() && path_.empty() ? Memory::kCounted : Memory::kKept;
+  }
   base::Status written = write_task(head, path_, inputs, peer.link(), frame_);
   if (!written.has_value() && written.error().id().empty()) {
     return base::fail(
@@ -112,24 +116,21 @@ base::Status ProcessExecutor::fill_frame(std::uint32_t slot, Peer& peer) {
   return written;
 }
 
-void ProcessExecutor::note_sent(const flow::Task& task, std::int64_t lent_bytes) {
-  if (placement_->pinned(task.node) == Placement::kAny) {
+// `frame_` is the frame of the task.
+void ProcessExecutor::note_sent(const Slot& sent, std::int64_t lent_bytes) {
+  if (sent.memory != Memory::kKept) {
     return;
-  }
-  const std::int64_t epoch = access_->epoch(task, path_);
-  const auto inputs = access_->inputs(task, inputs_);
-  if (inputs.empty() && path_.empty()) {
-    return;  // counted when it is answered
   }
   if (lent_bytes == 0) {
-    history_.begin(task.node, frame_.view());
+    history_.begin(sent.task.node, frame_.view());
     return;
   }
-  PastCall call{.epoch = epoch, .path = path_, .inputs = {}};
-  for (const Value* const input : inputs) {
+  PastCall call{.epoch = access_->epoch(sent.task, path_), .path = path_, .inputs = {}};
+  for (const Value* const input : access_->inputs(sent.task, inputs_)) {
     call.inputs.push_back(*input);
   }
-  history_.begin(task.node, std::move(call), static_cast<std::int64_t>(frame_.size()) + lent_bytes);
+  history_.begin(sent.task.node, std::move(call),
+                 static_cast<std::int64_t>(frame_.size()) + lent_bytes);
 }
 
 void ProcessExecutor::complete(std::uint32_t slot, flow::Completion completion) {
@@ -239,20 +240,16 @@ base::Status ProcessExecutor::read_done(std::int32_t worker, const Frame& frame)
   // Only now: a task whose answer cannot be read stays in flight, and runs again.
   peer.pop();
   placement_->finished(worker, task.node, done.called ? done.duration_ns : -1);
-  note_answer(task, done.called);
+  note_answer(slots_[done.slot], done.called);
   complete(done.slot, std::move(completion));
   return {};
 }
 
-void ProcessExecutor::note_answer(const flow::Task& task, bool called) {
-  if (placement_->pinned(task.node) == Placement::kAny) {
-    return;
-  }
-  const std::int64_t epoch = access_->epoch(task, path_);
-  if (!access_->inputs(task, inputs_).empty() || !path_.empty()) {
-    history_.end(task.node, called);
-  } else if (called) {
-    history_.count(task.node, epoch);
+void ProcessExecutor::note_answer(const Slot& answered, bool called) {
+  if (answered.memory == Memory::kKept) {
+    history_.end(answered.task.node, called);
+  } else if (answered.memory == Memory::kCounted && called) {
+    history_.count(answered.task.node, answered.epoch);
   }
 }
 

@@ -66,10 +66,15 @@ class ProcessExecutor final : public flow::Executor {
   std::int64_t num_replaced() const { return num_replaced_; }
 
  private:
+  /// How a call gets into the history.
+  enum class Memory : std::uint8_t { kNone, kCounted, kKept };
+
   /// A task that is out.
   struct Slot {
     flow::Task task;
     std::int32_t deaths = 0;  ///< workers that ended while they ran it
+    Memory memory = Memory::kNone;
+    std::int64_t epoch = 0;  ///< root epoch; once sent
   };
 
   // process_executor.cc: tasks out, completions in
@@ -82,8 +87,8 @@ class ProcessExecutor final : public flow::Executor {
   base::Status read_frames(std::int32_t worker);
   base::Status read_done(std::int32_t worker, const Frame& frame);
   base::Status read_log(const Frame& frame);
-  void note_sent(const flow::Task& task, std::int64_t lent_bytes);
-  void note_answer(const flow::Task& task, bool called);
+  void note_sent(const Slot& sent, std::int64_t lent_bytes);
+  void note_answer(const Slot& answered, bool called);
 
   // process_lifecycle.cc: starting and stopping
   base::Status prepare();
