@@ -21,7 +21,12 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
-constexpr auto kTopNames = names_of(kTopKeys);
+constexpr auto kTopNames = [] {
+  std::array<std::string_view, kTopKeys.size() + 1> out{};
+  std::ranges::copy(names_of(kTopKeys), out.begin());
+  out.back() = kReportKey.name;
+  return out;
+}();
 constexpr auto kNodeNames = names_of(kNodeKeys);
 constexpr auto kInputNames = names_of(kInputKeys);
 constexpr auto kAssetNames = names_of(kAssetKeys);
