@@ -95,9 +95,8 @@ std::optional<flow::Diagnostic> first_python_part(const flow::Spec& spec) {
   }
   if (!spec.assets.empty()) {
     const flow::AssetSpec& asset = spec.assets.front();
-    return flow::diagnose(
-        spec, asset.mark, "PS0904",
-        fmt::format("asset '{}' is the Python type '{}'", asset.id, asset.type));
+    return flow::diagnose(spec, asset.mark, "PS0904",
+                          fmt::format("asset '{}' is the Python type '{}'", asset.id, asset.type));
   }
   for (const flow::NodeSpec& outer : spec.nodes) {
     if (outer.tube != nullptr) {
