@@ -301,6 +301,12 @@ Mark find_mark(const YamlTree& tree, std::int32_t value, const PolicyProblem& pr
 bool SpecReader::read_timeout(const YamlTree& tree, const Field& field, const std::string& what,
                               NodeSpec& node) {
   const core::Value seen = tree.to_value(field.value);
+  if (!node.policy.timeout_ms.is_absent()) {
+    problems_.add(tree[field.value].mark, "PS0022",
+                  fmt::format("node '{}' has both timeout and timeout_ms", node.id),
+                  "they say the same; keep one");
+    return false;
+  }
   if (field.name == "timeout_ms") {
     const bool valid = seen.is(core::Kind::kInt) && seen.as_int() > 0;
     if (valid) {
