@@ -1,8 +1,9 @@
-"""Every code block of the README and the guides is run, in order, one folder per page.
+"""Every code block of the README, the guides and the pages of errors is run, in order, one folder per page.
 
 Blocks with `file=NAME` are written to that file. `python` blocks without it are executed. `console` blocks
 run each `$` line and compare its output with the lines below (`exit=N`: the last command's exit code; every
-expected line must be the beginning of a line, in order). `text` blocks without `file=` are not run.
+expected line must be the beginning of a line, in order; on a page of docs/errors the output is this and
+nothing else, where `...` stands for any text in a line). `text` blocks without `file=` are not run.
 """
 
 import os
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guide").glob("*.md"))]
+ERROR_PAGES = sorted((ROOT / "docs/errors").glob("PS*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guide").glob("*.md")), *ERROR_PAGES]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -31,7 +33,14 @@ def environment(folder):
     return os.environ | mine
 
 
-def run_console(text, folder, exit_code, where):
+def is_whole(output, expected):
+    """Whether each line is the expected one; `...` in an expected line stands for any text."""
+    wanted = [re.escape(line).replace(r"\.\.\.", ".*") for line in expected.splitlines()]
+    seen = output.splitlines()
+    return len(seen) == len(wanted) and all(re.fullmatch(w, s) for w, s in zip(wanted, seen, strict=True))
+
+
+def run_console(text, folder, exit_code, where, *, whole=False):
     commands = re.split(r"^\$ ", text, flags=re.M)[1:]
     for index, part in enumerate(commands):
         command, _, expected = part.partition("\n")
@@ -40,6 +49,10 @@ def run_console(text, folder, exit_code, where):
         )
         wanted = exit_code if index == len(commands) - 1 else 0
         assert done.returncode == wanted, f"{where}: {command}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        if whole:
+            output = done.stdout + done.stderr
+            assert is_whole(output, expected), f"{where}: {command}: wanted\n{expected}\nseen\n{output}"
+            continue
         seen = iter((done.stdout + done.stderr).splitlines())
         for line in expected.splitlines():
             assert any(out.startswith(line) for out in seen), (
@@ -71,7 +84,7 @@ def run_page(page, folder):
         elif language == "python":
             run_python(text, folder, where)
         elif language == "console":
-            run_console(text, folder, int(options.get("exit", 0)), where)
+            run_console(text, folder, int(options.get("exit", 0)), where, whole=page.parent.name == "errors")
         elif language == "text":
             continue
         else:
@@ -93,6 +106,17 @@ def test_a_wrong_block_fails(tmp_path):
     page.write_text("```python\nassert 1 == 2\n```\n")
     with pytest.raises(AssertionError, match="AssertionError"):
         run_page(page, tmp_path)
+
+
+def test_a_page_of_errors_shows_the_whole_output(tmp_path):
+    (tmp_path / "errors").mkdir()
+    page = tmp_path / "errors" / "page.md"
+    page.write_text("```console\n$ echo one; echo two three\none\ntwo ...\n```\n")
+    assert run_page(page, tmp_path) == 1
+    for wrong in ("one", "one\ntwo", "two ...\none"):
+        page.write_text(f"```console\n$ echo one; echo two three\n{wrong}\n```\n")
+        with pytest.raises(AssertionError, match="two three"):
+            run_page(page, tmp_path)
 
 
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")

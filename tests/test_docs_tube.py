@@ -11,14 +11,19 @@ import pytest
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "formats" / "tube.md"
 COMMAND = os.environ.get("PENSTOCK_COMMAND") or str(Path(sys.executable).parent / "penstock")
-BLOCK = re.compile(r"(?:<!-- refused: (PS\d{4}) -->\n)?```(yaml|console)\n(.*?)```", re.S)
+BLOCK = re.compile(r"(?:<!-- (?:refused: (PS\d{4})|file: (\S+)) -->\n)?```(yaml|console)\n(.*?)```", re.S)
+
+
+FILES = {}  # by name: tubes that later ones extend
 
 
 def blocks():
     """(number, refused id or '', kind, text, the tube before it)."""
     tube, out = "", []
     for number, match in enumerate(BLOCK.finditer(PAGE.read_text(encoding="utf-8"))):
-        refused, kind, text = match.groups()
+        refused, file, kind, text = match.groups()
+        if file:
+            FILES[file] = text
         out.append((number, refused or "", kind, text, tube))
         if kind == "yaml":
             tube = text
@@ -29,6 +34,8 @@ BLOCKS = blocks()
 
 
 def penstock(words, folder):
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
     environment = {**os.environ, "PENSTOCK_HOME": str(folder / "home"), "PENSTOCK_PYTHON": sys.executable, "NO_COLOR": "1"}
     return subprocess.run([COMMAND, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
 
@@ -60,3 +67,11 @@ def test_command_prints_what_the_page_says(number, text, tube, tmp_path):
     assert len(seen) == len(expected)
     for line, wanted in zip(seen, expected, strict=True):
         assert re.fullmatch(re.escape(wanted).replace(r"\.\.\.", ".*"), line), f"{line}\n{wanted}"
+
+
+def test_every_load_check_is_listed_with_its_title():
+    listed = subprocess.run([COMMAND, "explain"], capture_output=True, text=True, check=True).stdout.splitlines()
+    rows = re.findall(r"^\| .*?\| (?:\[(PS\d{4})\]\(\S+\)|(PS\d{4})) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.M)
+    seen = [(linked or bare) + "  " + title for linked, bare, title in rows]
+    assert seen == [line for line in listed if line < "PS04"]
+    assert [linked for linked, _, _ in rows if linked] == [path.stem for path in sorted(PAGE.parents[1].glob("errors/PS0[0-3]*.md"))]

@@ -148,6 +148,8 @@ def make_error(
     error = cls(message, id=id, origin=origin, help=help, trace=trace)
     error.code = code  # a NodeError keeps the code of what failed
     error.__cause__ = unpack_cause(cause) if isinstance(cause, bytes) else cause
+    if id:  # below the message in a traceback; str(error) stays the message
+        error.add_note(f"[{id}] {help or f'penstock explain {id}'}")
     return error
 
 

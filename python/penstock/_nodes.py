@@ -98,10 +98,14 @@ def _import(module_name: str, type_name: str):
             raise InvalidArgumentError(
                 f"importing '{module_name}' failed: {type(error).__name__}: {error}", id="PS0206"
             ) from error
+        parent, _, name = missing.rpartition(".")
+        is_class = isinstance(getattr(sys.modules.get(parent), name, None), type)
         raise NotFoundError(
             f"cannot import '{type_name}': no module named '{missing}'",
             id="PS0206",
-            help="check the name, and that the module is installed or on sys.path",
+            help=f"'{missing}' is a class, and its methods are no nodes; write a function that calls one"
+            if is_class
+            else "check the name, and that the module is installed or on sys.path",
         ) from None
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):

@@ -21,7 +21,8 @@ class Run(NamedTuple):
     result : Any
         The last of them, or None.
     cid : str
-        Content address (CIDv1, dag-cbor, blake3) of ``result``, or '' when there is none.
+        Content address (CIDv1, dag-cbor, blake3) of ``result``; '' when there is no result, or, with
+        a warning, when its type has no encoding (PS0403).
     metrics : dict
         Counts and times, per node and in all.
     """
@@ -110,7 +111,20 @@ def run(
         results = active._run(n, process_inputs)
         metrics = active.metrics
     result = results[-1] if results else None
-    return Run(results, result, _core.cid(result) if results else "", metrics)
+    return Run(results, result, _address(result) if results else "", metrics)
+
+
+def _address(result: Any) -> str:
+    """The result's content address. A result without one is still the result of a good run."""
+    try:
+        return _core.cid(result)
+    except ValueError as error:
+        if getattr(error, "id", "") != "PS0403":
+            raise
+        import warnings
+
+        warnings.warn(f"the result has no content address: {error} [PS0403]", stacklevel=3)
+        return ""
 
 
 def _load(source: str | os.PathLike | dict, inputs: dict[str, Any]) -> Tube:

@@ -169,6 +169,19 @@ def test_run_gives_results_cid_and_metrics():
     assert runs["sync"].metrics["backend"] == "native"
 
 
+def test_a_result_without_an_encoding_is_still_the_result():
+    tube = {"nodes": {"it": {"type": "threading.Lock"}, "out": {"type": "return", "depends": "it.value"}}}
+    with pytest.warns(UserWarning, match=r"no content address: no codec .* \[PS0403\]"):
+        run = ps.run(tube)
+    assert run.cid == "" and not run.result.locked()
+
+
+def test_a_traceback_shows_id_and_advice():
+    with ps.SynchronousRunner(ps.Tube.load("nodes: {word: {type: platform.system}}")) as runner, pytest.raises(ps.NotFoundError) as caught:
+        runner.disable_node("wrod")
+    assert caught.value.__notes__ == ["[PS0431] did you mean 'word'?"]
+
+
 def test_an_unknown_runner_is_refused_with_the_nearest_name():
     with pytest.raises(ps.NotFoundError, match="unknown runner 'thread'"):
         ps.run(COUNT, runner="thread")

@@ -291,3 +291,38 @@ def test_a_run_ends_whose_last_node_uses_an_asset(make):
     with runner:
         assert runner.run() == []
     assert seen == [[0], [0, 1], [0, 1, 2]]
+
+
+@each_runner
+def test_an_asset_given_to_a_nested_tube_is_the_same_object_there(make):
+    tube = ps.Tube.load(
+        """
+assets:
+  book: {type: test_assets.Recorder, scope: runner}
+nodes:
+  n: {type: penstock.testing.count_source, params: {limit: 3}}
+  sub:
+    type: tube
+    depends: [book: assets.book, n: n.index]
+    params:
+      tube:
+        input: {book: {type: any, scope: process}, n: {type: int, scope: process}}
+        nodes:
+          inner:
+            type: tube
+            depends: [book: input.book, n: input.n]
+            params:
+              tube:
+                input: {book: {type: any, scope: process}, n: {type: int, scope: process}}
+                nodes:
+                  note: {type: test_assets.note, depends: [recorder: input.book, value: input.n]}
+                  out: {type: return, depends: [seen: note.value]}
+          out: {type: return, depends: [seen: inner.seen]}
+  last: {type: test_assets.note, depends: [recorder: assets.book, value: sub.seen]}
+  out: {type: return, depends: [seen: sub.seen]}
+"""
+    )
+    with make(tube) as runner:
+        results = runner.run()
+    assert [len(result["seen"]) for result in results] == [1, 3, 5]
+    assert results[1]["seen"] == [0, [0], 1]

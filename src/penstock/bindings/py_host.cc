@@ -47,8 +47,9 @@ class PythonBridge final : public core::HostBridge {
   base::Result<std::vector<core::Value>> to_elements(
       const core::HostObject& object) const override {
     PyObject* sequence = static_cast<const PyBox&>(object).object();
+    // A table is refused as the native one is, which it becomes in another process.
     if (PyUnicode_Check(sequence) || PyBytes_Check(sequence) || PyDict_Check(sequence) ||
-        PyObject_Size(sequence) < 0) {
+        kind_of(Py_TYPE(sequence)) == PyKind::kTable || PyObject_Size(sequence) < 0) {
       PyErr_Clear();
       return base::fail(
           base::Error(base::ErrorCode::kInvalidArgument,

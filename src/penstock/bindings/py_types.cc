@@ -159,12 +159,15 @@ base::Error no_codec_error(PyObject* object) {
   return base::Error(
              base::ErrorCode::kInvalidArgument,
              std::string("no codec for a value of this type: type=") + Py_TYPE(object)->tp_name)
+      .with_id("PS0403")
       .with_help("return built-in types, arrays or tables, or call penstock.register_codec()");
 }
 
 base::Error bad_key_error(PyObject* key) {
-  return {base::ErrorCode::kInvalidArgument,
-          std::string("the keys of a map must be text: key_type=") + Py_TYPE(key)->tp_name};
+  return base::Error(
+             base::ErrorCode::kInvalidArgument,
+             std::string("the keys of a map must be text: key_type=") + Py_TYPE(key)->tp_name)
+      .with_id("PS0403");
 }
 
 base::Error bad_text_error() {

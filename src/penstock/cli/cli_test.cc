@@ -171,6 +171,19 @@ TEST_F(CliTest, SaysThatPythonIsMissing) {
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("error[PS0904]"), HasSubstr("'pkg.mod.f'")));
 }
 
+TEST_F(CliTest, LooksForPythonInNestedTubesAndAssets) {
+  const std::string child = file("child.yaml", "nodes: {a: {type: pkg.mod.f}}\n");
+  const std::string outer =
+      file("outer.yaml", "nodes: {sub: {type: tube, params: {tube: child.yaml}}}\n");
+  const Outcome nested = run({"run", outer});
+  EXPECT_EQ(nested.code, kFailed);
+  EXPECT_THAT(nested.err, AllOf(HasSubstr("error[PS0904]"), HasSubstr("'pkg.mod.f'"),
+                                HasSubstr("child.yaml:1:19")));
+  const std::string owner =
+      file("owner.yaml", "assets: {book: {type: pkg.Book, scope: runner}}\nnodes: {}\n");
+  EXPECT_THAT(run({"run", owner}).err, AllOf(HasSubstr("PS0904"), HasSubstr("'pkg.Book'")));
+}
+
 TEST_F(CliTest, DrawsToAFileWhole) {
   const std::string path = (folder_ / "tube.svg").string();
   EXPECT_EQ(run({"graph", "hello", "--format", "svg", "--output", path}).code, kOk);

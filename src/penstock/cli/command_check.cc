@@ -173,7 +173,7 @@ int check(const CheckCommand& command, Session& session) {
   if (command.types && !session.host.has_python) {
     for (const std::string& file : command.files) {
       if (const flow::ParsedSpec parsed = load_tube(file, session.host);
-          count_python_nodes(parsed.spec) > 0) {
+          has_python_parts(parsed.spec)) {
         return hand_over(parsed.spec, session);
       }
     }

@@ -332,7 +332,7 @@ int run(const RunCommand& command, Session& session) {
   }
   flow::ParsedSpec parsed = load_tube(command.file, session.host, true);
   const bool hands_over =
-      !session.host.has_python && parsed.diagnostics.empty() && count_python_nodes(parsed.spec) > 0;
+      !session.host.has_python && parsed.diagnostics.empty() && has_python_parts(parsed.spec);
   if (hands_over) {
     return hand_over(parsed.spec, session);
   }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -85,6 +86,28 @@ int become_python(flow::Diagnostic problem, const std::string& what, Session& se
   return kFailed;
 }
 
+/// The first part of a tube, those nested in it included, that only Python can make.
+std::optional<flow::Diagnostic> first_python_part(const flow::Spec& spec) {
+  const auto node = std::ranges::find_if(spec.nodes, is_python_node);
+  if (node != spec.nodes.end()) {
+    return flow::diagnose(spec, node->type_mark, "PS0904",
+                          fmt::format("node '{}' is the Python type '{}'", node->id, node->type));
+  }
+  if (!spec.assets.empty()) {
+    const flow::AssetSpec& asset = spec.assets.front();
+    return flow::diagnose(spec, asset.mark, "PS0904",
+                          fmt::format("asset '{}' is the Python type '{}'", asset.id, asset.type));
+  }
+  for (const flow::NodeSpec& outer : spec.nodes) {
+    if (outer.tube != nullptr) {
+      if (auto part = first_python_part(*outer.tube)) {
+        return part;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool is_pipeline_file(std::string_view path) {
@@ -100,8 +123,8 @@ bool is_python_node(const flow::NodeSpec& node) {
   return !flow::is_pack_type(type) && hello_registry().find(type) == nullptr;
 }
 
-std::int64_t count_python_nodes(const flow::Spec& spec) {
-  return std::ranges::count_if(spec.nodes, is_python_node);
+bool has_python_parts(const flow::Spec& spec) {
+  return first_python_part(spec).has_value();
 }
 
 std::string find_python() {
@@ -127,13 +150,9 @@ std::string find_python() {
 }
 
 int hand_over(const flow::Spec& spec, Session& session) {
-  const auto first = std::ranges::find_if(spec.nodes, is_python_node);
-  flow::Diagnostic problem;
-  problem.location = {
-      .file = spec.file, .line = first->type_mark.line, .column = first->type_mark.column};
-  return become_python(std::move(problem),
-                       fmt::format("node '{}' is the Python type '{}'", first->id, first->type),
-                       session);
+  flow::Diagnostic problem = first_python_part(spec).value_or(flow::Diagnostic{});
+  const std::string what = problem.message;
+  return become_python(std::move(problem), what, session);
 }
 
 int hand_over(const std::string& path, Session& session) {

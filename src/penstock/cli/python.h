@@ -14,8 +14,8 @@ bool is_pipeline_file(std::string_view path);
 
 /// True when `node` is neither structural (map, gather, return, tube) nor a native operator.
 bool is_python_node(const flow::NodeSpec& node);
-/// How many of them there are.
-std::int64_t count_python_nodes(const flow::Spec& spec);
+/// Whether a tube, or one nested in it, has a node or an asset that only Python can make.
+bool has_python_parts(const flow::Spec& spec);
 
 /// The Python to use, or empty: $PENSTOCK_PYTHON, the one beside this executable, that of
 /// $VIRTUAL_ENV, the first python3 in PATH; each only if penstock is installed in it.

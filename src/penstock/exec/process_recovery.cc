@@ -22,6 +22,14 @@ base::Error cancelled() {
   return {ErrorCode::kCancelled, "interrupted"};
 }
 
+/// What a user can do about workers that ended so.
+std::string_view advice(std::string_view reason) {
+  return reason.contains("SIGKILL")
+             ? "the kernel does so when memory runs out: give the run fewer workers, or the node "
+               "resources: {memory: ...}"
+             : "run it with --runner sync to see the failure in one process";
+}
+
 }  // namespace
 
 void ProcessExecutor::check_health() {
@@ -59,7 +67,8 @@ void ProcessExecutor::replace(std::int32_t worker, std::string_view reason) {
       fail(slot, base::Error(ErrorCode::kUnavailable,
                              fmt::format("its worker process {}, each of the {} times it ran",
                                          reason, deaths))
-                     .with_id("PS0501"));
+                     .with_id("PS0501")
+                     .with_help(advice(reason)));
     }
   } else if (!was_ready || !peer.in_flight().empty()) {
     ++failed_starts_;

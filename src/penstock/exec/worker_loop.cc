@@ -32,7 +32,7 @@ base::Error cannot_leave(const flow::Plan& plan, const TaskHead& head, std::size
   return base::Error(error.code(),
                      fmt::format("signal '{}' of node '{}' cannot leave its process: {}", name,
                                  node.id, error.message()))
-      .with_id(error.id().empty() ? "PS0504" : error.id())
+      .with_id(error.id().empty() || error.id() == "PS0403" ? "PS0504" : error.id())
       .with_help(error.help());
 }
 

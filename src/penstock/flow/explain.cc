@@ -2,12 +2,21 @@
 #include "penstock/flow/explain.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include <fmt/format.h>
 
 namespace penstock::flow {
 namespace {
+
+// tests/test_error_pages.py compares this with the folder docs/errors.
+constexpr auto kPages = std::to_array<std::string_view>({
+    "PS0001", "PS0004", "PS0008", "PS0013", "PS0015", "PS0016", "PS0017", "PS0101", "PS0102",
+    "PS0103", "PS0105", "PS0106", "PS0108", "PS0110", "PS0112", "PS0115", "PS0116", "PS0117",
+    "PS0118", "PS0121", "PS0130", "PS0201", "PS0202", "PS0206", "PS0301", "PS0302", "PS0401",
+    "PS0402", "PS0403", "PS0404", "PS0413", "PS0420", "PS0426", "PS0431", "PS0501", "PS0504",
+});
 
 std::string indented(std::string_view text) {
   std::string out;
@@ -57,6 +66,10 @@ const ErrorTopic* find_error_topic(std::string_view id) {
   return found == topics.end() ? nullptr : &*found;
 }
 
+std::span<const std::string_view> error_pages() {
+  return kPages;
+}
+
 std::string to_text(const ErrorTopic& topic) {
   constexpr std::size_t kWidth = 96;
   std::string out = fmt::format("{}: {}\n\n{}", topic.id, topic.title, wrapped(topic.text, kWidth));
@@ -65,6 +78,9 @@ std::string to_text(const ErrorTopic& topic) {
   }
   if (!topic.right.empty()) {
     out += "\n\nCure:\n" + indented(topic.right);
+  }
+  if (std::ranges::find(kPages, topic.id) != kPages.end()) {
+    out += fmt::format("\n\nFrom cause to cure, with examples: docs/errors/{}.md", topic.id);
   }
   return out;
 }

@@ -26,6 +26,9 @@ std::span<const ErrorTopic> error_topics();
 /// The topic of `id` ("PS0101", "ps101" and "101" are the same); null when there is none.
 const ErrorTopic* find_error_topic(std::string_view id);
 
+/// Ids that have a page, docs/errors/ID.md, in order.
+std::span<const std::string_view> error_pages();
+
 /// A topic as the text `penstock explain` prints, without a trailing newline.
 std::string to_text(const ErrorTopic& topic);
 

@@ -1,12 +1,14 @@
 // Every id in the sources is explained, and every topic is the id of an error that can happen.
 #include "penstock/flow/explain.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <regex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -89,7 +91,23 @@ TEST(ExplainTest, PrintsCauseAndCure) {
   const std::string text = to_text(*find_error_topic("PS0016"));
   EXPECT_THAT(text, testing::StartsWith("PS0016: Malformed reference\n\n"));
   EXPECT_THAT(text, testing::HasSubstr("Cause:\n\n    depends: count\n"));
-  EXPECT_THAT(text, testing::EndsWith("    depends: count.value"));
+  EXPECT_THAT(text, testing::HasSubstr("Cure:\n\n    depends: count.value"));
+}
+
+TEST(ExplainTest, NamesThePageOfAnErrorThatHasOne) {
+  EXPECT_THAT(to_text(*find_error_topic("PS0016")), testing::EndsWith("docs/errors/PS0016.md"));
+  EXPECT_THAT(to_text(*find_error_topic("PS0011")), testing::EndsWith("    nodes: {}"));
+}
+
+TEST(ExplainTest, HasAPageForEachFileOfTheFolder) {
+  std::vector<std::string> files;
+  for (const auto& entry : fs::directory_iterator(fs::path(PENSTOCK_SOURCE_DIR) / "docs/errors")) {
+    if (std::string name = entry.path().stem().string(); name != "README") {
+      files.push_back(std::move(name));
+    }
+  }
+  std::ranges::sort(files);
+  EXPECT_THAT(files, testing::ElementsAreArray(error_pages()));
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 //                           next epoch only then, perhaps replaced by what `depends` names
 //   scope node              no node: the object is made for each call, where the call is made
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -108,17 +110,28 @@ bool PlanBuilder::find_asset(const Draft& draft, const Dependency& dependency, D
   return true;
 }
 
+// Those that take it as an input of their nested tube too: there it is the same object.
 std::vector<std::int32_t> PlanBuilder::users_of(std::int32_t asset) const {
-  std::vector<std::int32_t> users;
-  for (std::size_t i = 1; i < drafts_.size(); ++i) {
-    const bool uses = std::ranges::any_of(drafts_[i].edges, [&](const DraftEdge& edge) {
-      return edge.producer == asset && !edge.hidden;
-    });
-    if (uses && drafts_[i].kind != NodeKind::kAssetEnd) {
-      users.push_back(static_cast<std::int32_t>(i));
+  std::set<std::int32_t> users;
+  std::vector<std::pair<std::int32_t, std::int32_t>> sources{{asset, 0}};  // producer, signal
+  for (std::size_t at = 0; at < sources.size(); ++at) {
+    const auto [producer, signal] = sources[at];
+    for (std::size_t i = 1; i < drafts_.size(); ++i) {
+      const Draft& draft = drafts_[i];
+      for (std::size_t slot = 0; slot < draft.edges.size(); ++slot) {
+        const DraftEdge& edge = draft.edges[slot];
+        if (edge.producer != producer || edge.signal != signal || edge.hidden ||
+            draft.kind == NodeKind::kAssetEnd) {
+          continue;
+        }
+        users.insert(static_cast<std::int32_t>(i));
+        if (draft.kind == NodeKind::kTube) {  // its edges are its signals, in order
+          sources.emplace_back(static_cast<std::int32_t>(i), static_cast<std::int32_t>(slot));
+        }
+      }
     }
   }
-  return users;
+  return {users.begin(), users.end()};
 }
 
 void PlanBuilder::wire_assets() {
@@ -200,6 +213,9 @@ void PlanBuilder::check_asset_order(const TubeAsset& asset) {
                                 generation[static_cast<std::size_t>(updating)]) {
       const Draft& draft = drafts_[static_cast<std::size_t>(user)];
       const auto edge = std::ranges::find(draft.edges, asset.draft, &DraftEdge::producer);
+      if (edge == draft.edges.end()) {
+        continue;  // inside a nested tube; the tube itself is looked at
+      }
       report(edge->mark, "PS0120",
              fmt::format("node '{}' uses asset '{}' beside or behind '{}', which updates it",
                          full_id(draft), asset.spec->id,

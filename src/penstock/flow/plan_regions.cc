@@ -106,7 +106,8 @@ void PlanBuilder::place_gather(std::int32_t index) {
   if (draft.gather_mode == GatherMode::kClose && !in_map) {
     report(draft.spec->mark, "PS0110",
            fmt::format("gather '{}' is outside any map: it needs n or trigger to know when to emit",
-                       draft.spec->id));
+                       draft.spec->id),
+           "add params: {n: 10}, or to depends: - trigger: NODE.SIGNAL");
   }
   draft.stateful = draft.gather_mode != GatherMode::kClose;
   const bool n_ok = n.producer == kNone || is_ancestor_or_same(signal_region(n), draft.region);

@@ -50,9 +50,11 @@ bool PlanBuilder::find_producer(const Draft& draft, const Dependency& dependency
       }
     }
     names.emplace_back("input");
+    const bool is_input = draft.scope->input_index.contains(dependency.node);
     report(dependency.mark, "PS0101",
            fmt::format("unknown node '{}' in depends of node '{}'", dependency.node, consumer),
-           did_you_mean(dependency.node, names));
+           is_input ? fmt::format("it is an input of the tube: write 'input.{}'", dependency.node)
+                    : did_you_mean(dependency.node, names));
     return false;
   }
   const Draft& producer = drafts_[static_cast<std::size_t>(found)];
@@ -210,9 +212,9 @@ void PlanBuilder::wire_operator(Draft& draft) {
              fmt::format("add to depends: - {}: NODE.SIGNAL", signature.slots[i].name));
     }
   }
-  // Types are looked at once the edges are right.
-  for (std::size_t i = 0; i < slots.size() && diagnostics_.size() == num_problems; ++i) {
-    if (slots[i] != nullptr) {
+  const bool wired = diagnostics_.size() == num_problems;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (wired && slots[i] != nullptr) {  // types are looked at once the edges are right
       check_types(draft, draft.edges[i], slots[i]->type);
     }
   }

@@ -27,7 +27,7 @@ constexpr auto kTopKeys = std::to_array<SpecKey>({
      "Tubes this one is merged over"},
 });
 
-/// Ours alone; not offered where a message lists the keys a tube has.
+/// Ours alone.
 constexpr SpecKey kReportKey{"report",
                              R"({"type": ["array", "null"], "items": {"type": "object"}})",
                              "Plots on the report page"};

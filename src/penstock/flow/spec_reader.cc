@@ -21,7 +21,12 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
-constexpr auto kTopNames = names_of(kTopKeys);
+constexpr auto kTopNames = [] {
+  std::array<std::string_view, kTopKeys.size() + 1> out{};
+  std::ranges::copy(names_of(kTopKeys), out.begin());
+  out.back() = kReportKey.name;
+  return out;
+}();
 constexpr auto kNodeNames = names_of(kNodeKeys);
 constexpr auto kInputNames = names_of(kInputKeys);
 constexpr auto kAssetNames = names_of(kAssetKeys);
@@ -296,6 +301,12 @@ Mark find_mark(const YamlTree& tree, std::int32_t value, const PolicyProblem& pr
 bool SpecReader::read_timeout(const YamlTree& tree, const Field& field, const std::string& what,
                               NodeSpec& node) {
   const core::Value seen = tree.to_value(field.value);
+  if (!node.policy.timeout_ms.is_absent()) {
+    problems_.add(tree[field.value].mark, "PS0022",
+                  fmt::format("node '{}' has both timeout and timeout_ms", node.id),
+                  "they say the same; keep one");
+    return false;
+  }
   if (field.name == "timeout_ms") {
     const bool valid = seen.is(core::Kind::kInt) && seen.as_int() > 0;
     if (valid) {

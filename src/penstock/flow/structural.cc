@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "penstock/core/host.h"
+#include "penstock/core/tensor.h"
 
 namespace penstock::flow {
 namespace {
@@ -54,6 +55,22 @@ base::Result<std::int64_t> wired_count(const core::Value& value) {
           .with_id("PS0204"));
 }
 
+/// The parts along the first axis: views, nothing is copied.
+base::Result<std::vector<core::Value>> rows_of(const core::Tensor& tensor) {
+  const std::vector<std::int64_t> shape(tensor.shape().begin() + 1, tensor.shape().end());
+  const std::vector<std::int64_t> strides(tensor.strides().begin() + 1, tensor.strides().end());
+  const std::int64_t first = tensor.data() - tensor.buffer()->data();
+  std::vector<core::Value> out;
+  out.reserve(static_cast<std::size_t>(tensor.shape().front()));
+  for (std::int64_t i = 0; i < tensor.shape().front(); ++i) {
+    const std::int64_t offset = first + i * tensor.strides().front();
+    PENSTOCK_ASSIGN_OR_RETURN(
+        auto row, core::Tensor::create(tensor.dtype(), shape, strides, tensor.buffer(), offset));
+    out.push_back(core::Value::tensor(std::move(row)));
+  }
+  return out;
+}
+
 }  // namespace
 
 base::Result<std::vector<core::Value>> elements_of(const core::Value& value) {
@@ -63,6 +80,9 @@ base::Result<std::vector<core::Value>> elements_of(const core::Value& value) {
   if (value.is(core::Kind::kHost)) {
     const core::HostLock lock;
     return core::host_bridge()->to_elements(*value.as_host());
+  }
+  if (value.is(core::Kind::kTensor) && !value.as_tensor()->shape().empty()) {
+    return rows_of(*value.as_tensor());  // as an array of the host gives its elements
   }
   return base::fail(base::Error(base::ErrorCode::kInvalidArgument,
                                 fmt::format("map needs a list or another sized sequence, seen {}",
