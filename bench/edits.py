@@ -37,8 +37,13 @@ FUNCTIONS = {
 
 
 def returning(written):
-    """Edits `return VALUE`."""
-    return lambda text: text.replace("return " + text.split("return ")[1].rstrip("\n"), written.format(text.split("return ")[1].rstrip("\n")))
+    """Edits `return VALUE`, the last line of a function."""
+
+    def edit(text):
+        before, value = text.rstrip("\n").split("return ")
+        return before + written.format(value) + "\n"
+
+    return edit
 
 
 COSMETIC = {
@@ -89,7 +94,7 @@ def write_ours(folder, functions):
 
 def write_hamilton(folder, functions):
     write(folder / "steps.py", "\n\n".join([HEAD, *functions.values()]))
-    write(folder / "main.py", 
+    write(folder / "main.py",
         "import steps\nfrom hamilton import driver\n"
         'built = driver.Builder().with_modules(steps).with_cache(path="cache").build()\n'
         'print(built.execute(["report"], inputs={"size": 50})["report"])\n'

@@ -368,11 +368,13 @@ base::Result<std::unique_ptr<core::NodeType>> PythonResolver::resolve(
   core::Signature signature;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(slots); ++i) {
     PyObject* slot = PyTuple_GET_ITEM(slots, i);
-    signature.slots.push_back({.name = text_of(PyTuple_GET_ITEM(slot, 0)),
-                               .required = PyTuple_GET_ITEM(slot, 1) == Py_True,
-                               .has_default = PyTuple_GET_ITEM(slot, 2) == Py_True,
-                               .positional = PyTuple_GET_ITEM(slot, 3) == Py_True,
-                               .type = text_of(PyTuple_GET_ITEM(slot, 4))});
+    signature.slots.push_back(
+        {.name = text_of(PyTuple_GET_ITEM(slot, 0)),
+         .required = PyTuple_GET_ITEM(slot, 1) == Py_True,
+         .has_default = PyTuple_GET_ITEM(slot, 2) == Py_True,
+         .positional = PyTuple_GET_ITEM(slot, 3) == Py_True,
+         .type = text_of(PyTuple_GET_ITEM(slot, 4)),
+         .fixed = PyDict_Check(fixed) && PyDict_Contains(fixed, PyTuple_GET_ITEM(slot, 0)) == 1});
   }
   signature.signals.clear();
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(signals); ++i) {

@@ -178,6 +178,7 @@ struct Slot {
   bool has_default = false;  ///< need not be connected (a default or a parameter holds)
   bool positional = true;    ///< may be bound by position
   std::string type = "any";  ///< for messages and docs: "table", "float64 (n,) [V]", "any"
+  bool fixed = false;        ///< a parameter holds it, unless an edge by name does
 };
 
 /// How one edge of a node is bound: to a position or to a slot name.

@@ -193,6 +193,13 @@ void PlanBuilder::wire_operator(Draft& draft) {
              fmt::format("slot '{}' of node '{}' is connected twice", name, node.id));
       continue;
     }
+    if (slot != nullptr && slot->fixed && dependency.position >= 0) {
+      report(dependency.mark, "PS0104",
+             fmt::format("slot '{}' of node '{}' is given twice: by position {} and in params",
+                         name, node.id, dependency.position),
+             "take it out of params, or connect the others by name");
+      continue;
+    }
     // Positional and scalar edges are always required; a keyword edge follows its slot, and one
     // taken up by **kwargs is optional (0002-run-rule.md, section 3).
     edge.required = dependency.position >= 0 || (slot != nullptr && slot->required);

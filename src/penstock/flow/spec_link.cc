@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <system_error>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxDepth = 32;
+// Files that each name the next one twice would be read 2^32 times.
+constexpr std::int32_t kMaxLoads = 10'000;
 
 /// What identifies a file in a circle: its canonical path.
 std::string key_of(const std::string& path) {
@@ -132,6 +135,24 @@ class Linker {
                               fmt::format("{}: the tubes form a circle: {}", what, circle(path))));
       return std::nullopt;
     }
+    if (++num_loads_ > kMaxLoads) {
+      if (num_loads_ == kMaxLoads + 1) {
+        out_.push_back(diagnose(from, mark, "PS0117",
+                                fmt::format("{}: the tube takes more than {} files in all, each "
+                                            "counted as often as it is named",
+                                            what, kMaxLoads)));
+      }
+      return std::nullopt;
+    }
+    // A pipe may never end, and nobody sees that it is waited for.
+    std::error_code unknown;
+    const fs::file_status status = fs::status(path, unknown);
+    if (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status)) {
+      out_.push_back(
+          diagnose(from, mark, "PS0115",
+                   fmt::format("{}: '{}' is a pipe or a device, wanted a file", what, path)));
+      return std::nullopt;
+    }
     ParsedSpec parsed = load_spec_partly(path);
     if (!parsed.diagnostics.empty()) {
       if (parsed.diagnostics.front().id == "PS0004") {
@@ -168,6 +189,7 @@ class Linker {
   }
 
   Diagnostics& out_;
+  std::int32_t num_loads_ = 0;
   std::vector<std::string> chain_;  ///< the files that are being linked, outermost first
 };
 
@@ -182,6 +204,10 @@ bool needs_link(const Spec& spec) {
 Diagnostics link_spec(Spec& spec) {
   Diagnostics out;
   Linker(out).link(spec);
+  // What is wrong with a file is told once, however often the file is named.
+  std::unordered_set<std::string> seen;
+  std::erase_if(
+      out, [&](const Diagnostic& problem) { return !seen.insert(render(problem, false)).second; });
   return out;
 }
 
