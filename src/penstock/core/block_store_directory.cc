@@ -8,8 +8,10 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <new>
 #include <system_error>
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/block_store.h"
 
 namespace penstock::core {
@@ -56,7 +58,8 @@ base::Status sync_folder(const std::string& path) {
 
 // Makes `path` and its parents down from `root`; each new folder's parent is synced.
 base::Status make_folders(const fs::path& path) {
-  if (path.empty() || fs::exists(path)) {
+  std::error_code unknown;  // then mkdir() says what is the matter
+  if (path.empty() || fs::exists(path, unknown)) {
     return {};
   }
   PENSTOCK_RETURN_IF_ERROR(make_folders(path.parent_path()));
@@ -127,9 +130,11 @@ std::string temporary_path(const std::string& root) {
 void sweep(const fs::path& folder) {
   std::error_code ignored;
   const auto limit = fs::file_time_type::clock::now() - std::chrono::hours(24);
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-    if (entry.last_write_time(ignored) < limit) {
-      fs::remove(entry.path(), ignored);
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    if (entry->last_write_time(ignored) < limit && !ignored) {
+      fs::remove(entry->path(), ignored);
     }
   }
 }
@@ -137,7 +142,7 @@ void sweep(const fs::path& folder) {
 }  // namespace
 
 base::Result<std::unique_ptr<DirectoryBlockStore>> DirectoryBlockStore::open(
-    const std::string& root) {
+    const std::string& root) try {
   std::error_code error;
   const std::string absolute = fs::absolute(root, error).lexically_normal().string();
   if (error || root.empty()) {
@@ -146,6 +151,8 @@ base::Result<std::unique_ptr<DirectoryBlockStore>> DirectoryBlockStore::open(
   PENSTOCK_RETURN_IF_ERROR(make_folders(fs::path(absolute) / "tmp"));
   sweep(fs::path(absolute) / "tmp");
   return std::unique_ptr<DirectoryBlockStore>(new DirectoryBlockStore(absolute));
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 std::string DirectoryBlockStore::path_of(const Cid& cid) const {
@@ -153,7 +160,7 @@ std::string DirectoryBlockStore::path_of(const Cid& cid) const {
   return root_ + "/" + hex.substr(0, 2) + "/" + hex.substr(2, 2) + "/" + cid.to_string();
 }
 
-base::Status DirectoryBlockStore::put(const Cid& cid, std::span<const std::byte> bytes) {
+base::Status DirectoryBlockStore::put(const Cid& cid, std::span<const std::byte> bytes) try {
   if (!(hash_bytes(bytes) == cid.digest)) {
     return base::fail(base::ErrorCode::kInvalidArgument,
                       "block does not fit its cid: size_bytes=" + std::to_string(bytes.size()) +
@@ -176,9 +183,11 @@ base::Status DirectoryBlockStore::put(const Cid& cid, std::span<const std::byte>
     return status;
   }
   return sync_folder(folder);
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Result<std::shared_ptr<const Buffer>> DirectoryBlockStore::get(const Cid& cid) const {
+base::Result<std::shared_ptr<const Buffer>> DirectoryBlockStore::get(const Cid& cid) const try {
   const std::string path = path_of(cid);
   base::Result<std::shared_ptr<const Buffer>> block = read_file(path);
   if (!block.has_value() && block.error().code() == base::ErrorCode::kNotFound) {
@@ -188,9 +197,11 @@ base::Result<std::shared_ptr<const Buffer>> DirectoryBlockStore::get(const Cid& 
     return base::fail(base::ErrorCode::kDataLoss, "stored block is damaged: path=" + path);
   }
   return block;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Result<bool> DirectoryBlockStore::has(const Cid& cid) const {
+base::Result<bool> DirectoryBlockStore::has(const Cid& cid) const try {
   const std::string path = path_of(cid);
   if (::access(path.c_str(), F_OK) == 0) {
     return true;
@@ -199,9 +210,11 @@ base::Result<bool> DirectoryBlockStore::has(const Cid& cid) const {
     return false;
   }
   return system_failure("cannot look for file", path);
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Status DirectoryBlockStore::remove(const Cid& cid) {
+base::Status DirectoryBlockStore::remove(const Cid& cid) try {
   const std::string path = path_of(cid);
   if (::unlink(path.c_str()) != 0) {
     if (errno == ENOENT) {
@@ -210,9 +223,11 @@ base::Status DirectoryBlockStore::remove(const Cid& cid) {
     return system_failure("cannot remove file", path);
   }
   return sync_folder(fs::path(path).parent_path().string());
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Result<std::int64_t> DirectoryBlockStore::size() const {
+base::Result<std::int64_t> DirectoryBlockStore::size() const try {
   std::error_code error;
   std::int64_t count = 0;
   for (fs::recursive_directory_iterator at(root_, error), end; !error && at != end;
@@ -225,6 +240,8 @@ base::Result<std::int64_t> DirectoryBlockStore::size() const {
                       "cannot list folder: " + error.message() + ": path=" + root_);
   }
   return count;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 }  // namespace penstock::core

@@ -1,0 +1,17 @@
+#include "penstock/base/out_of_memory.h"
+
+namespace penstock::base {
+
+const Error& out_of_memory() {
+  // Never destroyed: threads may want it until the process ends.
+  static const Error* const error =
+      new Error(Error(ErrorCode::kResourceExhausted, "out of memory").with_id("PS0440"));
+  return *error;
+}
+
+namespace {
+
+[[maybe_unused]] const Error& made_at_load = out_of_memory();
+
+}  // namespace
+}  // namespace penstock::base
