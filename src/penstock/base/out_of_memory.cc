@@ -9,6 +9,12 @@ const Error& out_of_memory() {
   return *error;
 }
 
+void rethrow_out_of_memory(const Error& error) {
+  if (error.id() == out_of_memory().id()) {
+    throw std::bad_alloc();
+  }
+}
+
 namespace {
 
 [[maybe_unused]] const Error& made_at_load = out_of_memory();

@@ -22,6 +22,10 @@ inline std::unexpected<Error> fail_out_of_memory() {
   return std::unexpected<Error>(out_of_memory());
 }
 
+/// Throws std::bad_alloc when `error` is out_of_memory(). For whoever takes an error for an answer
+/// ("it has no address", "the record is damaged"): want of memory is none.
+void rethrow_out_of_memory(const Error& error);
+
 /// body(), a Result or Status; what it throws for want of memory is the error instead.
 template <class Body>
 auto within_memory(Body&& body) -> decltype(body()) {

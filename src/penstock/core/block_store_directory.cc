@@ -8,9 +8,13 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <new>
 #include <system_error>
+#include <utility>
+#include <vector>
 
+#include "penstock/base/folder.h"
 #include "penstock/base/out_of_memory.h"
 #include "penstock/core/block_store.h"
 
@@ -127,14 +131,14 @@ std::string temporary_path(const std::string& root) {
 }
 
 // What a crash left behind; a day is far beyond the time any block takes to write.
-void sweep(const fs::path& folder) {
+void sweep(const std::string& folder) {
   std::error_code ignored;
   const auto limit = fs::file_time_type::clock::now() - std::chrono::hours(24);
-  std::error_code failed;
-  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
-       entry.increment(failed)) {
-    if (entry->last_write_time(ignored) < limit && !ignored) {
-      fs::remove(entry->path(), ignored);
+  const auto entries = base::list_folder(folder);
+  for (std::size_t i = 0; entries.has_value() && i < entries->size(); ++i) {
+    const std::string& path = (*entries)[i].path;
+    if (fs::last_write_time(path, ignored) < limit && !ignored) {
+      ::unlink(path.c_str());
     }
   }
 }
@@ -149,7 +153,7 @@ base::Result<std::unique_ptr<DirectoryBlockStore>> DirectoryBlockStore::open(
     return base::fail(base::ErrorCode::kInvalidArgument, "not a folder: path=" + root);
   }
   PENSTOCK_RETURN_IF_ERROR(make_folders(fs::path(absolute) / "tmp"));
-  sweep(fs::path(absolute) / "tmp");
+  sweep(absolute + "/tmp");
   return std::unique_ptr<DirectoryBlockStore>(new DirectoryBlockStore(absolute));
 } catch (const std::bad_alloc&) {
   return base::fail_out_of_memory();
@@ -228,16 +232,24 @@ base::Status DirectoryBlockStore::remove(const Cid& cid) try {
 }
 
 base::Result<std::int64_t> DirectoryBlockStore::size() const try {
-  std::error_code error;
-  std::int64_t count = 0;
-  for (fs::recursive_directory_iterator at(root_, error), end; !error && at != end;
-       at.increment(error)) {
-    // Depth 0 are the first two digits, 1 the next two, 2 the blocks; tmp/ has files at depth 1.
-    count += at.depth() == 2 ? 1 : 0;
+  // The first two digits, the next two, the blocks. tmp/ has files where the next two would be.
+  std::vector<std::string> folders{root_};
+  for (int depth = 0; depth < 2; ++depth) {
+    std::vector<std::string> below;
+    for (const std::string& folder : folders) {
+      PENSTOCK_ASSIGN_OR_RETURN(auto entries, base::list_folder(folder));
+      for (base::FolderEntry& entry : entries) {
+        if (entry.is_folder) {
+          below.push_back(std::move(entry.path));
+        }
+      }
+    }
+    folders.swap(below);
   }
-  if (error) {
-    return base::fail(base::ErrorCode::kInternal,
-                      "cannot list folder: " + error.message() + ": path=" + root_);
+  std::int64_t count = 0;
+  for (const std::string& folder : folders) {
+    PENSTOCK_ASSIGN_OR_RETURN(const auto blocks, base::list_folder(folder));
+    count += std::ssize(blocks);
   }
   return count;
 } catch (const std::bad_alloc&) {

@@ -378,6 +378,9 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "A step of the runner's own, not of a node, had no memory (PS0440), so its bookkeeping of the "
      "open epochs is not whole. It can be ended, which stops its nodes, and nothing else.",
      "runner.process()\nrunner.process()", "runner.deinit()\nrunner = ps.SynchronousRunner(tube)"},
+    {"PS0443", "Output cannot be written",
+     "What the command prints did not all arrive: the disk is full, or the reader is gone.",
+     "penstock run tube.yaml --json > /full/disk/results.jsonl", ""},
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
      "task "
