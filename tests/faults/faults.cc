@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,16 +30,6 @@ constinit Fault current;
 constinit Site* site = nullptr;
 constinit std::atomic<bool> noted{false};
 [[gnu::tls_model("initial-exec")]] constinit thread_local int paused = 0;
-
-void note_site(const char* call) {
-  if (site == nullptr || noted.exchange(true)) {
-    return;
-  }
-  const Paused pause;  // the first backtrace() of a process allocates
-  std::strncpy(site->call, call, sizeof site->call - 1);
-  site->num_frames = ::backtrace(site->frames, std::size(site->frames));
-  site->is_fired = true;
-}
 
 /// Frames of glibc that have no way to say that there is no memory, and end the process instead.
 /// docs/design/0024-when-memory-or-a-call-fails.md names them.
@@ -61,6 +53,45 @@ std::string demangled(const char* name) {
   std::string out = status == 0 ? text : name;
   std::free(text);
   return out;
+}
+
+std::string text_of(const char* call, void* const* frames, int num_frames) {
+  constexpr int kMostLines = 10;
+  std::string out = call;
+  std::string last;
+  int lines = 0;
+  for (int i = 0; i < num_frames && lines < kMostLines; ++i) {
+    Dl_info info{};
+    // Of glibc and libstdc++ too, but not of the test program, which exports few of its names.
+    if (::dladdr(frames[i], &info) == 0 || info.dli_sname == nullptr) {
+      continue;
+    }
+    std::string name = demangled(info.dli_sname);
+    name.resize(std::min(name.find('('), name.size()));
+    if (name == last || name.starts_with("operator new") || name == call) {
+      continue;
+    }
+    const auto offset =
+        static_cast<const char*>(frames[i]) - static_cast<const char*>(info.dli_fbase);
+    out += fmt::format("\n      {} +{:#x}", name, offset);
+    last = std::move(name);
+    ++lines;
+  }
+  return out;
+}
+
+void note_site(const char* call) {
+  if (site == nullptr || noted.exchange(true)) {
+    return;
+  }
+  const Paused pause;
+  const int number = errno;
+  void* frames[48];
+  const std::string text = text_of(call, frames, ::backtrace(frames, std::size(frames)));
+  std::strncpy(site->call, call, sizeof site->call - 1);
+  std::strncpy(site->text, text.c_str(), sizeof site->text - 1);
+  site->is_fired = true;
+  errno = number;
 }
 
 }  // namespace
@@ -127,31 +158,6 @@ Holdings holdings() {
   constexpr long kLastDescriptor = 255;
   for (long number = 0; number <= kLastDescriptor; ++number) {
     out.files += ::syscall(SYS_fcntl, number, 1 /* F_GETFD */) >= 0 ? 1 : 0;
-  }
-  return out;
-}
-
-std::string to_text(const Site& where) {
-  constexpr int kMostLines = 10;
-  std::string out = where.call;
-  std::string last;
-  int lines = 0;
-  for (std::int32_t i = 0; i < where.num_frames && lines < kMostLines; ++i) {
-    Dl_info info{};
-    // Of glibc and libstdc++ too, but not of the test program, which exports few of its names.
-    if (::dladdr(where.frames[i], &info) == 0 || info.dli_sname == nullptr) {
-      continue;
-    }
-    std::string name = demangled(info.dli_sname);
-    name.resize(std::min(name.find('('), name.size()));
-    if (name == last || name.starts_with("operator new") || name == where.call) {
-      continue;
-    }
-    const auto offset =
-        static_cast<const char*>(where.frames[i]) - static_cast<const char*>(info.dli_fbase);
-    out += fmt::format("\n      {} +{:#x}", name, offset);
-    last = std::move(name);
-    ++lines;
   }
   return out;
 }

@@ -7,9 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
-
 namespace penstock::faults {
 
 enum class Kind : std::uint8_t { kMemory, kCall };
@@ -35,13 +32,10 @@ std::int64_t num_counted(Kind kind);
 struct Site {
   bool is_fired = false;
   char call[32] = {};
-  std::int32_t num_frames = 0;
-  void* frames[48] = {};
+  char text[2048] = {};  ///< the call and the functions above it, a line each
 };
 /// The site goes here, so that the process may die of the fault. Null: nowhere.
 void set_site(Site* site);
-/// The frames, innermost first, as "function (file)"; a line each.
-std::string to_text(const Site& site);
 
 /// What this process holds on to.
 struct Holdings {

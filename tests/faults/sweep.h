@@ -36,6 +36,8 @@ struct Scenario {
   std::vector<std::string> scratch_folders;
   /// Threads and processes: what is counted in which order differs from run to run.
   bool is_concurrent = false;
+  /// The faults are put into the worker processes that the scenario starts: see worker_main().
+  bool is_in_worker = false;
 };
 
 /// What was wrong with one fault.
@@ -52,7 +54,7 @@ struct Report {
   std::int64_t allocations = 0, calls = 0;  ///< without a fault
   std::int64_t injected = 0;                ///< faults that came to pass
   std::int64_t errors = 0;                  ///< of these: the answer was an error
-  std::vector<Finding> findings;            ///< the first kMaxFindings
+  std::vector<Finding> findings;            ///< the first kMaxFindings, each place once
   std::int64_t num_findings = 0;
 
   static constexpr std::size_t kMaxFindings = 12;
@@ -61,13 +63,25 @@ struct Report {
 struct SweepOptions {
   /// At most so many faults of each kind, spread evenly; 0: all.
   std::int64_t most = 0;
-  std::int32_t seconds_each = 30;  ///< a scenario that takes longer hangs
+  std::int32_t seconds_each = 15;  ///< a scenario that takes longer hangs
 };
 
 Report sweep(const Scenario& scenario, const SweepOptions& options);
 
 /// The report as lines for people.
 std::string to_text(const Report& report);
+
+/// What worker processes of the test share with the process that starts them.
+struct WorkerFault {
+  Fault fault;
+  Site site;
+  std::int64_t counted[2] = {};  ///< by the last worker that ended as it should
+};
+inline constexpr const char* kWorkerFaultVariable = "PENSTOCK_WORKER_FAULT";
+
+/// The main function of a worker: of exec_test_worker, with a fault in it. Only one worker of a run
+/// has the fault, so that another may take its place.
+int worker_main(int control_fd);
 
 std::vector<Scenario> core_scenarios();
 std::vector<Scenario> flow_scenarios();

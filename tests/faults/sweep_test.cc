@@ -19,7 +19,7 @@
 namespace penstock::faults {
 namespace {
 
-constexpr std::int64_t kShort = 25;
+constexpr std::int64_t kShort = 10;
 
 SweepOptions options() {
   return {.most = std::getenv("PENSTOCK_LONG_TESTS") != nullptr ? 0 : kShort};
@@ -27,7 +27,7 @@ SweepOptions options() {
 
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all;
-  for (auto* const part : {core_scenarios}) {
+  for (auto* const part : {core_scenarios, flow_scenarios, exec_scenarios, cli_scenarios}) {
     for (Scenario& scenario : part()) {
       all.push_back(std::move(scenario));
     }
@@ -175,3 +175,11 @@ TEST(FaultCanaryTest, AScenarioThatFailsWithoutAFaultIsNoProof) {
 
 }  // namespace
 }  // namespace penstock::faults
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--worker") {
+    return penstock::faults::worker_main(std::atoi(argv[2]));
+  }
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
