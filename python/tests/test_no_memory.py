@@ -18,7 +18,7 @@ def bounded(call, extra_mb):
     resource.setrlimit(resource.RLIMIT_AS, (size_kb * 1024 + extra_mb * 2**20, resource.RLIM_INFINITY))
     try:
         call()
-    except MemoryError as error:
+    except (MemoryError, ps.NodeError) as error:
         return error
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -44,10 +44,10 @@ assert ps.cid(value).startswith("b")
     "node": """
 tube = ps.Tube.load({"nodes": {
     "big": {"type": "no_memory_nodes.big", "depends": []},
-    "out": {"type": "return", "depends": ["big.value"]}}})
+    "out": {"type": "return", "depends": "big.value"}}})
 with ps.SynchronousRunner(tube) as runner:
     error = bounded(runner.process, 64)
-    assert error.id == "PS0401" and "big" in str(error), error
+    assert isinstance(error, ps.NodeError) and isinstance(error.__cause__, MemoryError), error
     assert len(runner.process()) == 300 * 2**20
 """,
 }
