@@ -141,17 +141,20 @@ void ThreadExecutor::begin(const flow::Task& task) {
   take_end(std::move(now));
 }
 
-base::Status ThreadExecutor::submit(std::span<const flow::Task> all_tasks) {
-  {
-    // Room for every task's end, so that to take one needs no memory.
-    const base::MutexLock lock(mutex_);
-    num_out_ += all_tasks.size();
-    if (done_.capacity() < num_out_) {
-      done_.reserve(std::max(num_out_, done_.capacity() * 2));
-    }
+void ThreadExecutor::make_room(std::size_t num_tasks) {
+  num_out_ += num_tasks;
+  if (done_.capacity() < num_out_) {
+    done_.reserve(std::max(num_out_, done_.capacity() * 2));
   }
+}
+
+base::Status ThreadExecutor::submit(std::span<const flow::Task> all_tasks) {
   std::span<const flow::Task> tasks = all_tasks;
   if (has_async_) {
+    {
+      const base::MutexLock lock(mutex_);
+      make_room(all_tasks.size());
+    }
     own_chunk_.clear();
     std::optional<core::HostLock> lock;  // once for all of them
     for (const flow::Task& task : all_tasks) {
@@ -174,6 +177,9 @@ base::Status ThreadExecutor::submit(std::span<const flow::Task> all_tasks) {
   std::int32_t wake = 0;
   {
     const base::MutexLock lock(mutex_);
+    if (!has_async_) {
+      make_room(tasks.size());
+    }
     queue_.insert(queue_.end(), tasks.begin(), tasks.end());
     wake = idle_;
   }

@@ -46,6 +46,8 @@ class ThreadExecutor : public flow::Executor {
   };
 
   void work(std::int32_t worker, Scratch& scratch);
+  /// For the ends of `num_tasks` more tasks, so that to take one needs no memory.
+  void make_room(std::size_t num_tasks) PENSTOCK_REQUIRES(mutex_);
   /// Moves a chunk of ready tasks into `chunk`; false when there is none.
   bool take_chunk(std::vector<flow::Task>& chunk) PENSTOCK_REQUIRES(mutex_);
   void run_chunk(std::span<const flow::Task> chunk, std::int32_t worker,
