@@ -14,7 +14,7 @@ help:
 	@echo "make bench     the benchmarks against their peers"
 	@echo "make docs      write docs/reference from the registry"
 	@echo "make coverage  line coverage of C++ and Python"
-	@echo "make prove     the long proof: many more random pipelines than make test, against noob too"
+	@echo "make prove     the long proof: many more random pipelines than make test, against noob too, and every fault"
 	@echo "make clean     remove the builds, keep .venv, .deps and .data"
 
 run:
@@ -80,6 +80,8 @@ prove:
 	@tools/setup --tests
 	@PENSTOCK_MODEL_COUNT=50000 $(PYTEST) python/tests/test_model.py
 	@PENSTOCK_NOOB_COUNT=10000 $(PYTEST) -s python/tests/test_noob_differential.py
+	@cmake --build --preset release --target faults_test -- --quiet
+	@PENSTOCK_LONG_TESTS=1 build/release/tests/faults/faults_test --gtest_brief=1
 
 clean:
 	@rm -rf build .stamps

@@ -7,6 +7,7 @@
 
 #include "penstock/bindings/bind.h"
 #include "penstock/bindings/py_codec.h"
+#include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_value.h"
 #include "penstock/core/identity.h"
 
@@ -111,33 +112,33 @@ PyCFunction erased(Function* function) {
 }
 
 PyMethodDef functions[] = {
-    {"encode", erased(encode), METH_FASTCALL | METH_KEYWORDS,
+    {"encode", erased(Guarded<encode>::call), METH_FASTCALL | METH_KEYWORDS,
      "encode($module, value, /, blocks=None)\n--\n\n"
      "Canonical DAG-CBOR bytes of a value.\n\n"
      "Buffers longer than 65536 bytes are linked, not contained: their raw blocks are stored as\n"
      "blocks[cid] = bytes where `blocks` is a mutable mapping. The same value always gives the "
      "same\n"
      "bytes, whatever the order of its map keys."},
-    {"decode", erased(decode), METH_FASTCALL | METH_KEYWORDS,
+    {"decode", erased(Guarded<decode>::call), METH_FASTCALL | METH_KEYWORDS,
      "decode($module, data, /, blocks=None)\n--\n\n"
      "The value of canonical DAG-CBOR bytes; DataLossError for anything else.\n\n"
      "`blocks` maps the CID of a linked raw block to its bytes; each block is verified."},
-    {"digest", digest, METH_O,
+    {"digest", Guarded<digest>::call, METH_O,
      "digest($module, value, /)\n--\n\n"
      "BLAKE3-256 of the value's canonical encoding, as 64 hexadecimal digits."},
-    {"cid", cid, METH_O,
+    {"cid", Guarded<cid>::call, METH_O,
      "cid($module, value, /)\n--\n\n"
      "Content address of the value: CIDv1, dag-cbor, blake3, in base32."},
-    {"register_codec", erased(register_codec_function), METH_FASTCALL,
+    {"register_codec", erased(Guarded<register_codec_function>::call), METH_FASTCALL,
      "register_codec($module, type, name, to_payload, from_payload, /)\n--\n\n"
      "Let values of exactly `type` be encoded, under `name`.\n\n"
      "to_payload(object) gives what is written (any encodable value); from_payload(payload) gives\n"
      "the object back."},
-    {"encode_by_value", encode_by_value, METH_O,
+    {"encode_by_value", Guarded<encode_by_value>::call, METH_O,
      "encode_by_value($module, value, /)\n--\n\nAs encode(), by way of a native value."},
-    {"decode_by_value", decode_by_value, METH_O,
+    {"decode_by_value", Guarded<decode_by_value>::call, METH_O,
      "decode_by_value($module, data, /)\n--\n\nAs decode(), by way of a native value."},
-    {"through_value", through_value, METH_O,
+    {"through_value", Guarded<through_value>::call, METH_O,
      "through_value($module, value, /)\n--\n\nThe value after becoming native and coming back."},
     {nullptr, nullptr, 0, nullptr},
 };

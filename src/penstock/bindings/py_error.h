@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include <Python.h>
@@ -21,6 +23,21 @@ std::shared_ptr<const base::ErrorCause> keep_exception(PyObject* exception);
 
 /// Sets a penstock.LoadError that carries every diagnostic, and throws. Lock held.
 [[noreturn]] void throw_diagnostics(const flow::Diagnostics& diagnostics);
+
+/// A plain C function for Python that lets no C++ exception into the interpreter: it would end the
+/// process. (nanobind's own functions translate them.)
+template <auto kFunction>
+struct Guarded;
+template <class... Arguments, PyObject* (*kFunction)(Arguments...)>
+struct Guarded<kFunction> {
+  static PyObject* call(Arguments... arguments) {
+    try {
+      return kFunction(arguments...);
+    } catch (const std::bad_alloc&) {
+      return PyErr_NoMemory();
+    }
+  }
+};
 
 /// The value of `result`, or its error thrown.
 template <class T>

@@ -1,6 +1,10 @@
 // Tables: the Arrow PyCapsule interface in both directions. No buffer is copied.
+#include <memory>
+#include <tuple>
+
 #include <Python.h>
 
+#include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_value.h"
 #include "penstock/core/table.h"
 
@@ -31,13 +35,14 @@ void release_capsule(PyObject* capsule) {
 
 // The requested schema is a wish that a producer may ignore, says the interface.
 PyObject* arrow_c_stream(PyObject* self, PyObject*, PyObject*) {
-  auto* stream = new ArrowArrayStream();
-  core::export_stream(reinterpret_cast<TableStream*>(self)->table, stream);
-  PyObject* capsule = PyCapsule_New(stream, kCapsuleName, release_capsule);
+  auto stream = std::make_unique<ArrowArrayStream>();
+  core::export_stream(reinterpret_cast<TableStream*>(self)->table, stream.get());
+  PyObject* capsule = PyCapsule_New(stream.get(), kCapsuleName, release_capsule);
   if (capsule == nullptr) {
-    stream->release(stream);
-    delete stream;
+    stream->release(stream.get());
+    return nullptr;
   }
+  std::ignore = stream.release();  // the capsule's
   return capsule;
 }
 
@@ -45,7 +50,7 @@ PyTypeObject* table_stream_type() {
   static PyTypeObject* type = [] {
     static PyMethodDef methods[] = {
         {"__arrow_c_stream__",
-         reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(arrow_c_stream)),
+         reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(Guarded<arrow_c_stream>::call)),
          METH_VARARGS | METH_KEYWORDS, "The table as an Arrow C stream, not copied."},
         {nullptr, nullptr, 0, nullptr},
     };

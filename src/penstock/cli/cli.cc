@@ -3,14 +3,18 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <map>
+#include <new>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/base/version.h"
 #include "penstock/cli/commands.h"
 #include "penstock/cli/sizes.h"
@@ -387,7 +391,36 @@ int usage_error(Session& session, std::string message, std::string help) {
   return kUsage;
 }
 
-int main(std::span<const std::string> args, const CliHost& host) {
+namespace {
+
+/// Takes no memory: there is none.
+int tell_out_of_memory() {
+  const base::Error& error = base::out_of_memory();
+  std::fflush(stdout);
+  for (const char* const part :
+       {"error[", error.id().c_str(), "]: ", error.message().c_str(), "\n"}) {
+    std::fputs(part, stderr);
+  }
+  return kFailed;
+}
+
+/// The exit code, `code` unless what was printed did not all arrive.
+int close_output(int code, Session& session) {
+  errno = 0;
+  if ((std::fflush(stdout) == 0 && std::ferror(stdout) == 0) || code != kOk) {
+    return code;
+  }
+  session.terminal.error(
+      base::Error(base::ErrorCode::kResourceExhausted,
+                  fmt::format("cannot write to standard output{}{}", errno == 0 ? "" : ": ",
+                              errno == 0 ? "" : std::strerror(errno)))
+          .with_id("PS0443"));
+  return kFailed;
+}
+
+}  // namespace
+
+int main(std::span<const std::string> args, const CliHost& host) try {
   if (args.size() == 2 && args[0] == kWorkerArgument) {
     return run_native_worker(args[1]);
   }
@@ -423,8 +456,9 @@ int main(std::span<const std::string> args, const CliHost& host) {
     return report_usage(error, app, session);
   }
   session.terminal = Terminal(color_of(parsed.color));
-  const int code = dispatch(app, parsed, session);
-  return std::fflush(stdout) == 0 || code != kOk ? code : static_cast<int>(kFailed);
+  return close_output(dispatch(app, parsed, session), session);
+} catch (const std::bad_alloc&) {
+  return tell_out_of_memory();
 }
 
 }  // namespace penstock::cli

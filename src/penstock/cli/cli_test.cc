@@ -1,8 +1,10 @@
 // The command as a whole, in this process: exit codes, streams, and what lands where.
 #include "penstock/cli/cli.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -111,6 +113,23 @@ TEST_F(CliTest, RecordsRunsAndShowsThem) {
 TEST_F(CliTest, LeavesNoTraceWhenAskedTo) {
   ASSERT_EQ(run({"run", "hello", "--no-history", "-q"}).code, kOk);
   EXPECT_FALSE(fs::exists(folder_ / "home"));
+}
+
+TEST_F(CliTest, SaysThatItsOutputDidNotArrive) {
+  std::fflush(stdout);
+  const int saved = dup(STDOUT_FILENO);
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  dup2(full, STDOUT_FILENO);
+  testing::internal::CaptureStderr();
+  const std::vector<std::string> args{"run", "hello", "--quiet"};
+  const int code = main(args, CliHost{});
+  const std::string err = testing::internal::GetCapturedStderr();
+  std::clearerr(stdout);
+  dup2(saved, STDOUT_FILENO);
+  close(saved);
+  close(full);
+  EXPECT_EQ(code, kFailed);
+  EXPECT_THAT(err, HasSubstr("error[PS0443]: cannot write to standard output: No space left"));
 }
 
 TEST_F(CliTest, RunsWithoutAHistoryItCannotWrite) {

@@ -88,8 +88,7 @@ int format(const FormatCommand& command, Session& session) {
     }
     return as_is ? kOk : kCheckFailed;
   }
-  std::error_code ignored;
-  const bool in_place = !functions && std::filesystem::exists(command.file, ignored);
+  const bool in_place = !functions && command.file != kHelloName;
   const std::string in_its_place = in_place ? command.file : "-";  // "hello" has no file
   const std::string& to = command.output.empty() ? in_its_place : command.output;
   if (to == "-") {

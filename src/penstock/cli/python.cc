@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "penstock/base/folder.h"
 #include "penstock/cli/hello.h"
 #include "penstock/flow/packs.h"
 
@@ -40,19 +41,19 @@ bool has_penstock(const fs::path& python) {
   }
   const fs::path prefix = python.parent_path().parent_path();
   for (const char* lib : {"lib", "lib64", "local/lib"}) {
-    for (fs::directory_iterator entry(prefix / lib, failed), end; !failed && entry != end;
-         entry.increment(failed)) {
-      if (!entry->path().filename().string().starts_with("python3")) {
+    const auto entries = base::list_folder((prefix / lib).string());
+    for (std::size_t i = 0; entries.has_value() && i < entries->size(); ++i) {
+      const base::FolderEntry& entry = (*entries)[i];
+      if (!entry.name.starts_with("python3")) {
         continue;
       }
       for (const char* packages : {"site-packages", "dist-packages"}) {
         std::error_code ignored;
-        if (fs::exists(entry->path() / packages / "penstock" / "__init__.py", ignored)) {
+        if (fs::exists(fs::path(entry.path) / packages / "penstock" / "__init__.py", ignored)) {
           return true;
         }
       }
     }
-    failed.clear();
   }
   return false;
 }

@@ -8,8 +8,14 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
+#include <new>
 #include <system_error>
+#include <utility>
+#include <vector>
 
+#include "penstock/base/folder.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/block_store.h"
 
 namespace penstock::core {
@@ -56,7 +62,8 @@ base::Status sync_folder(const std::string& path) {
 
 // Makes `path` and its parents down from `root`; each new folder's parent is synced.
 base::Status make_folders(const fs::path& path) {
-  if (path.empty() || fs::exists(path)) {
+  std::error_code unknown;  // then mkdir() says what is the matter
+  if (path.empty() || fs::exists(path, unknown)) {
     return {};
   }
   PENSTOCK_RETURN_IF_ERROR(make_folders(path.parent_path()));
@@ -124,12 +131,14 @@ std::string temporary_path(const std::string& root) {
 }
 
 // What a crash left behind; a day is far beyond the time any block takes to write.
-void sweep(const fs::path& folder) {
+void sweep(const std::string& folder) {
   std::error_code ignored;
   const auto limit = fs::file_time_type::clock::now() - std::chrono::hours(24);
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-    if (entry.last_write_time(ignored) < limit) {
-      fs::remove(entry.path(), ignored);
+  const auto entries = base::list_folder(folder);
+  for (std::size_t i = 0; entries.has_value() && i < entries->size(); ++i) {
+    const std::string& path = (*entries)[i].path;
+    if (fs::last_write_time(path, ignored) < limit && !ignored) {
+      ::unlink(path.c_str());
     }
   }
 }
@@ -137,15 +146,17 @@ void sweep(const fs::path& folder) {
 }  // namespace
 
 base::Result<std::unique_ptr<DirectoryBlockStore>> DirectoryBlockStore::open(
-    const std::string& root) {
+    const std::string& root) try {
   std::error_code error;
   const std::string absolute = fs::absolute(root, error).lexically_normal().string();
   if (error || root.empty()) {
     return base::fail(base::ErrorCode::kInvalidArgument, "not a folder: path=" + root);
   }
   PENSTOCK_RETURN_IF_ERROR(make_folders(fs::path(absolute) / "tmp"));
-  sweep(fs::path(absolute) / "tmp");
+  sweep(absolute + "/tmp");
   return std::unique_ptr<DirectoryBlockStore>(new DirectoryBlockStore(absolute));
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 std::string DirectoryBlockStore::path_of(const Cid& cid) const {
@@ -153,7 +164,7 @@ std::string DirectoryBlockStore::path_of(const Cid& cid) const {
   return root_ + "/" + hex.substr(0, 2) + "/" + hex.substr(2, 2) + "/" + cid.to_string();
 }
 
-base::Status DirectoryBlockStore::put(const Cid& cid, std::span<const std::byte> bytes) {
+base::Status DirectoryBlockStore::put(const Cid& cid, std::span<const std::byte> bytes) try {
   if (!(hash_bytes(bytes) == cid.digest)) {
     return base::fail(base::ErrorCode::kInvalidArgument,
                       "block does not fit its cid: size_bytes=" + std::to_string(bytes.size()) +
@@ -176,9 +187,11 @@ base::Status DirectoryBlockStore::put(const Cid& cid, std::span<const std::byte>
     return status;
   }
   return sync_folder(folder);
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Result<std::shared_ptr<const Buffer>> DirectoryBlockStore::get(const Cid& cid) const {
+base::Result<std::shared_ptr<const Buffer>> DirectoryBlockStore::get(const Cid& cid) const try {
   const std::string path = path_of(cid);
   base::Result<std::shared_ptr<const Buffer>> block = read_file(path);
   if (!block.has_value() && block.error().code() == base::ErrorCode::kNotFound) {
@@ -188,9 +201,11 @@ base::Result<std::shared_ptr<const Buffer>> DirectoryBlockStore::get(const Cid& 
     return base::fail(base::ErrorCode::kDataLoss, "stored block is damaged: path=" + path);
   }
   return block;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Result<bool> DirectoryBlockStore::has(const Cid& cid) const {
+base::Result<bool> DirectoryBlockStore::has(const Cid& cid) const try {
   const std::string path = path_of(cid);
   if (::access(path.c_str(), F_OK) == 0) {
     return true;
@@ -199,9 +214,11 @@ base::Result<bool> DirectoryBlockStore::has(const Cid& cid) const {
     return false;
   }
   return system_failure("cannot look for file", path);
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Status DirectoryBlockStore::remove(const Cid& cid) {
+base::Status DirectoryBlockStore::remove(const Cid& cid) try {
   const std::string path = path_of(cid);
   if (::unlink(path.c_str()) != 0) {
     if (errno == ENOENT) {
@@ -210,21 +227,33 @@ base::Status DirectoryBlockStore::remove(const Cid& cid) {
     return system_failure("cannot remove file", path);
   }
   return sync_folder(fs::path(path).parent_path().string());
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Result<std::int64_t> DirectoryBlockStore::size() const {
-  std::error_code error;
-  std::int64_t count = 0;
-  for (fs::recursive_directory_iterator at(root_, error), end; !error && at != end;
-       at.increment(error)) {
-    // Depth 0 are the first two digits, 1 the next two, 2 the blocks; tmp/ has files at depth 1.
-    count += at.depth() == 2 ? 1 : 0;
+base::Result<std::int64_t> DirectoryBlockStore::size() const try {
+  // The first two digits, the next two, the blocks. tmp/ has files where the next two would be.
+  std::vector<std::string> folders{root_};
+  for (int depth = 0; depth < 2; ++depth) {
+    std::vector<std::string> below;
+    for (const std::string& folder : folders) {
+      PENSTOCK_ASSIGN_OR_RETURN(auto entries, base::list_folder(folder));
+      for (base::FolderEntry& entry : entries) {
+        if (entry.is_folder) {
+          below.push_back(std::move(entry.path));
+        }
+      }
+    }
+    folders.swap(below);
   }
-  if (error) {
-    return base::fail(base::ErrorCode::kInternal,
-                      "cannot list folder: " + error.message() + ": path=" + root_);
+  std::int64_t count = 0;
+  for (const std::string& folder : folders) {
+    PENSTOCK_ASSIGN_OR_RETURN(const auto blocks, base::list_folder(folder));
+    count += std::ssize(blocks);
   }
   return count;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 }  // namespace penstock::core

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 
 namespace penstock::core {
 
@@ -22,7 +23,9 @@ void CborWriter::grow(std::size_t num_bytes) {
   const auto capacity = static_cast<std::size_t>(end_ - begin_);
   const std::size_t wanted = std::max({used + num_bytes, capacity * 2, std::size_t{256}});
   auto* memory = static_cast<char*>(std::realloc(begin_, wanted));
-  PENSTOCK_CHECK(memory != nullptr);
+  if (memory == nullptr) {
+    throw std::bad_alloc();  // as operator new does
+  }
   begin_ = memory;
   at_ = memory + used;
   end_ = memory + wanted;

@@ -8,6 +8,8 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -58,13 +60,19 @@ class HashPool {
   void help(const std::shared_ptr<Job>& job, int num_helpers) {
     const std::lock_guard lock(mutex_);
     const auto limit = std::max(1U, std::thread::hardware_concurrency()) - 1;
-    while (threads_.size() < std::min(limit, static_cast<unsigned>(num_helpers))) {
-      threads_.emplace_back([this] { run(); });
-    }
-    const int num_wanted = std::min(num_helpers, static_cast<int>(threads_.size()));
-    for (int i = 0; i < num_wanted; ++i) {
-      jobs_.push_back(job);
-      wake_.notify_one();
+    try {
+      while (threads_.size() < std::min(limit, static_cast<unsigned>(num_helpers))) {
+        threads_.emplace_back([this] { run(); });
+      }
+      const int num_wanted = std::min(num_helpers, static_cast<int>(threads_.size()));
+      for (int i = 0; i < num_wanted; ++i) {
+        jobs_.push_back(job);
+        wake_.notify_one();
+      }
+    } catch (const std::bad_alloc&) {
+      // The caller does what no helper does. It must go on: a helper may have its blocks already.
+    } catch (const std::system_error&) {
+      // The same: no more threads to be had.
     }
   }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/identity.h"
 #include "penstock/core/operator.h"
 
@@ -75,6 +76,9 @@ class RegisteredType : public NodeType {
 
   std::string identity() const override {
     auto params = encode(params_);
+    if (!params.has_value()) {
+      base::rethrow_out_of_memory(params.error());  // else it would be another type
+    }
     return fmt::format("{}@{}:", entry_.spec.name, entry_.spec.version) +
            (params.has_value() ? *params : params.error().message());
   }

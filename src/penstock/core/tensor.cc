@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <string>
+#include <tuple>
 #include <utility>
 
 namespace penstock::core {
@@ -23,6 +26,10 @@ constexpr DTypeRow kDTypes[] = {
 
 constexpr std::int64_t kAlignment = 64;
 constexpr std::int64_t kHugePage = 2 << 20;
+
+struct FreeMemory {
+  void operator()(std::byte* memory) const { std::free(memory); }
+};
 
 class OwnedBuffer final : public Buffer {
  public:
@@ -162,20 +169,32 @@ std::shared_ptr<Buffer> Buffer::allocate(std::int64_t size_bytes) {
   const std::int64_t alignment = huge ? kHugePage : kAlignment;
   const auto rounded = static_cast<std::size_t>(
       (std::max<std::int64_t>(size_bytes, 1) + alignment - 1) / alignment * alignment);
-  auto* data =
-      static_cast<std::byte*>(std::aligned_alloc(static_cast<std::size_t>(alignment), rounded));
-  PENSTOCK_CHECK(data != nullptr);
+  std::unique_ptr<std::byte, FreeMemory> memory(
+      static_cast<std::byte*>(std::aligned_alloc(static_cast<std::size_t>(alignment), rounded)));
+  if (memory == nullptr) {
+    throw std::bad_alloc();  // as operator new does
+  }
   if (huge) {
     // Advice only: page faults of 4 KiB would cost more than filling the memory.
-    (void)madvise(data, rounded, MADV_HUGEPAGE);
+    (void)madvise(memory.get(), rounded, MADV_HUGEPAGE);
   }
-  return std::make_shared<OwnedBuffer>(data, size_bytes);
+  auto buffer = std::make_shared<OwnedBuffer>(memory.get(), size_bytes);
+  std::ignore = memory.release();  // the buffer's, now that there is one
+  return buffer;
 }
 
 std::shared_ptr<Buffer> Buffer::wrap(const void* data, std::int64_t size_bytes,
                                      std::function<void()> release) {
   PENSTOCK_CHECK(size_bytes >= 0);
-  return std::make_shared<WrappedBuffer>(data, size_bytes, std::move(release));
+  try {
+    return std::make_shared<WrappedBuffer>(data, size_bytes, std::move(release));
+  } catch (const std::bad_alloc&) {
+    // Not made, so not moved from: who gave the memory away has nobody else to let go of it.
+    if (release) {
+      release();
+    }
+    throw;
+  }
 }
 
 Buffer::~Buffer() = default;

@@ -10,6 +10,8 @@
 
 #include <fmt/core.h>
 
+#include "penstock/base/out_of_memory.h"
+
 namespace penstock::exec {
 namespace {
 
@@ -60,11 +62,11 @@ base::Result<std::unique_ptr<Channel>> Channel::map(Side side, UniqueFd memory,
   if (reserved == MAP_FAILED) {
     return no_channel("mmap");
   }
-  auto* const base = static_cast<std::byte*>(reserved);
-  bool mapped = map_part(base, memory.get(), 0, kControlBytes);
+  auto* const start = static_cast<std::byte*>(reserved);
+  bool mapped = map_part(start, memory.get(), 0, kControlBytes);
   for (int ring = 0; ring < 2; ++ring) {
     for (int copy = 0; copy < 2; ++copy) {
-      mapped = mapped && map_part(base + kControlBytes + (2 * ring + copy) * ring_bytes,
+      mapped = mapped && map_part(start + kControlBytes + (2 * ring + copy) * ring_bytes,
                                   memory.get(), kControlBytes + ring * ring_bytes, ring_bytes);
     }
   }
@@ -73,9 +75,14 @@ base::Result<std::unique_ptr<Channel>> Channel::map(Side side, UniqueFd memory,
     return no_channel("mmap of a ring");
   }
   if (side == Side::kRun) {
-    new (base) ChannelControl;
+    new (start) ChannelControl;
   }
-  return std::unique_ptr<Channel>(new Channel(side, std::move(memory), base, ring_bytes));
+  auto* const channel = new (std::nothrow) Channel(side, std::move(memory), start, ring_bytes);
+  if (channel == nullptr) {
+    ::munmap(reserved, mapped_bytes(ring_bytes));
+    return base::fail_out_of_memory();
+  }
+  return std::unique_ptr<Channel>(channel);
 }
 
 Channel::Channel(Side side, UniqueFd memory, std::byte* base, std::int64_t ring_bytes)
@@ -103,8 +110,11 @@ void Channel::wake_peer(Sleep reason) {
   if (flag.load(std::memory_order_seq_cst) == expected &&
       flag.compare_exchange_strong(expected, 0, std::memory_order_seq_cst)) {
     const std::uint64_t one = 1;
-    // Fails only when the counter is full, and then the other side is awake anyway.
-    (void)!::write(peer_bell_, &one, sizeof one);
+    if (::write(peer_bell_, &one, sizeof one) != sizeof one) {
+      // The counter is full, and then the other side is awake anyway; or it must be tried again
+      // the next time, as if it had not been.
+      flag.store(static_cast<std::uint32_t>(reason), std::memory_order_seq_cst);
+    }
   }
 }
 

@@ -72,7 +72,8 @@ base::Status ChannelSocket::send(std::span<const std::byte> bytes, std::span<con
     if (errno == EINTR) {
       continue;
     }
-    const bool full = errno == EAGAIN || errno == ETOOMANYREFS;
+    const bool full =
+        errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM;
     return base::fail(
         full ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable,
         fmt::format("cannot send a descriptor to the other process: {}", std::strerror(errno)));

@@ -1,8 +1,11 @@
 #include "penstock/exec/isolated_calls.h"
 
+#include <algorithm>
+#include <new>
 #include <tuple>
 #include <utility>
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/host.h"
 
 namespace penstock::exec {
@@ -52,12 +55,20 @@ void IsolatedCalls::run(const flow::Task& task, flow::Completion& out,
     return;
   }
   std::vector<flow::Completion> done;
-  base::Status status = (*worker)->submit({&task, 1});
-  while (status.has_value() && done.empty()) {
-    status = (*worker)->wait(done, pause != nullptr ? kPauseMs : kWaitMs);
-    if (pause != nullptr) {
-      pause();
+  base::Status status;
+  try {
+    status = (*worker)->submit({&task, 1});
+    while (status.has_value() && done.empty()) {
+      status = (*worker)->wait(done, pause != nullptr ? kPauseMs : kWaitMs);
+      if (pause != nullptr) {
+        pause();
+      }
     }
+  } catch (const std::bad_alloc&) {
+    // It may still run the task, whose outputs nobody keeps for it from here on.
+    end(*worker);
+    out.status = base::fail_out_of_memory();
+    return;
   }
   give_back(*worker);
   if (done.empty()) {
@@ -80,8 +91,20 @@ base::Result<ProcessExecutor*> IsolatedCalls::take() {
   auto made = std::make_unique<ProcessExecutor>(options_);
   PENSTOCK_RETURN_IF_ERROR(made->start(*access_));
   const base::MutexLock lock(mutex_);
+  idle_.reserve(workers_.size() + 1);  // so that to give one back needs no memory
   workers_.push_back(std::move(made));
   return workers_.back().get();
+}
+
+void IsolatedCalls::end(ProcessExecutor* worker) {
+  std::unique_ptr<ProcessExecutor> ended;
+  {
+    const base::MutexLock lock(mutex_);
+    const auto found = std::ranges::find(workers_, worker, &std::unique_ptr<ProcessExecutor>::get);
+    ended = std::move(*found);
+    workers_.erase(found);
+  }
+  ended->stop();
 }
 
 void IsolatedCalls::give_back(ProcessExecutor* worker) {

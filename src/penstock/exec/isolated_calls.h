@@ -27,6 +27,8 @@ class IsolatedCalls final : public flow::Isolation {
  private:
   base::Result<ProcessExecutor*> take();
   void give_back(ProcessExecutor* worker);
+  /// Stops it and forgets it.
+  void end(ProcessExecutor* worker);
 
   ProcessOptions options_;
   const flow::TaskAccess* access_ = nullptr;  ///< between start() and stop()

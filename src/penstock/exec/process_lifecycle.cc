@@ -16,6 +16,7 @@
 
 #include "penstock/base/clock.h"
 #include "penstock/base/machine.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/base/process_memory.h"
 #include "penstock/core/host.h"
 #include "penstock/exec/process_executor.h"
@@ -162,10 +163,17 @@ void ProcessExecutor::stop() {
     return;
   }
   const core::HostUnlock unlock;
-  note_memory();
+  std::ignore = base::within_memory([&]() -> base::Status {
+    note_memory();
+    return {};
+  });
   for (const auto& peer : peers_) {
     if (peer != nullptr && peer->in_flight().empty()) {
-      peer->ask_to_stop();
+      // Who cannot be asked is told.
+      std::ignore = base::within_memory([&]() -> base::Status {
+        peer->ask_to_stop();
+        return {};
+      });
     } else if (peer != nullptr) {
       peer->child().kill(SIGTERM);
     }
@@ -191,7 +199,7 @@ void ProcessExecutor::stop() {
     if (peers_[i] != nullptr) {
       peers_[i]->kill();
       // Log lines it wrote last; anything else has nobody waiting for it.
-      std::ignore = read_frames(static_cast<std::int32_t>(i));
+      std::ignore = base::within_memory([&] { return read_frames(static_cast<std::int32_t>(i)); });
     }
   }
   copies_.clear();

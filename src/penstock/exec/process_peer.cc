@@ -14,6 +14,12 @@
 
 namespace penstock::exec {
 
+namespace {
+
+constexpr std::int32_t kEndMs = 100;  // from the close of its socket to the end of a process
+
+}  // namespace
+
 base::Result<std::unique_ptr<Peer>> Peer::start(const PeerSetup& setup, std::int32_t worker) {
   PENSTOCK_ASSIGN_OR_RETURN(auto sockets, ChannelSocket::make_pair());
   PENSTOCK_ASSIGN_OR_RETURN(auto life_lines, ChannelSocket::make_pair());
@@ -34,8 +40,11 @@ base::Result<std::unique_ptr<Peer>> Peer::start(const PeerSetup& setup, std::int
   std::unique_ptr<Peer> peer(new Peer(std::move(child), std::move(channel),
                                       std::move(sockets.first), std::move(bell),
                                       std::move(life_lines.first)));
-  // The only failure is that the child has ended already, and its pidfd tells that better.
-  std::ignore = peer->link_.socket().send_hello(hello, fds);
+  const base::Status greeted = peer->link_.socket().send_hello(hello, fds);
+  // If the child has ended already, its pidfd tells that better.
+  if (!greeted.has_value() && !peer->child_.wait_end(kEndMs)) {
+    return base::fail(greeted.error());
+  }
   return peer;
 }
 

@@ -2,6 +2,7 @@
 #include "penstock/flow/runner.h"
 
 #include <memory>
+#include <new>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -266,6 +267,33 @@ nodes:
   EXPECT_EQ(*results[3].find("table"), Value::list({Value::list({}), Value::list(integers({3})),
                                                     Value::list(integers({3, 4}))}));
   EXPECT_EQ(*results[3].find("flat"), Value::list(integers({3, 3, 4})));
+}
+
+/// Has no memory for the second result.
+class NoMemoryObserver final : public flow::Observer {
+ public:
+  void on_result(std::int64_t root_epoch, const core::Value& /*value*/) override {
+    if (root_epoch == 1) {
+      throw std::bad_alloc();
+    }
+  }
+};
+
+TEST_P(RunnerTest, WithoutMemoryForItsOwnPartOnlyEnds) {
+  auto runner =
+      make("nodes:\n  a: {type: test.count}\n  out: {type: return, depends: [a.value]}\n");
+  runner->add_observer(std::make_shared<NoMemoryObserver>());
+  EXPECT_TRUE(runner->process().has_value());
+  const auto failed = runner->process();
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(failed.error().id(), "PS0440");
+  EXPECT_EQ(failed.error().code(), base::ErrorCode::kResourceExhausted);
+  const auto refused = runner->process();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().id(), "PS0441");
+  EXPECT_EQ(runner->disable_node("a").error().id(), "PS0441");
+  EXPECT_TRUE(runner->deinit().has_value());
+  EXPECT_EQ(runner->init().error().id(), "PS0441");
 }
 
 }  // namespace

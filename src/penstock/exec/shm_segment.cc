@@ -9,8 +9,11 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include <fmt/core.h>
+
+#include "penstock/base/out_of_memory.h"
 
 namespace penstock::exec {
 namespace {
@@ -37,6 +40,22 @@ std::unexpected<base::Error> out_of_memory(std::string_view step, std::int64_t s
 
 }  // namespace
 
+base::Result<std::shared_ptr<const Segment>> Segment::own(SegmentId id, UniqueFd fd, void* base,
+                                                          std::int64_t size_bytes, bool is_own) {
+  Segment* made = nullptr;
+  try {
+    made = new Segment(id, std::move(fd), static_cast<std::byte*>(base), size_bytes, is_own);
+    std::shared_ptr<const Segment> segment(made);  // deletes it when there is no memory
+    SegmentTable::instance().add(segment);
+    return segment;
+  } catch (const std::bad_alloc&) {
+    if (made == nullptr) {
+      ::munmap(base, static_cast<std::size_t>(size_bytes));
+    }
+    return base::fail_out_of_memory();
+  }
+}
+
 base::Result<std::shared_ptr<const Segment>> Segment::create(std::int64_t size_bytes) {
   UniqueFd fd(::memfd_create("penstock", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.is_valid()) {
@@ -55,9 +74,8 @@ base::Result<std::shared_ptr<const Segment>> Segment::create(std::int64_t size_b
   }
   // Advice only: most systems have huge pages for shared memory turned off.
   ::madvise(base, static_cast<std::size_t>(size_bytes), MADV_HUGEPAGE);
-  std::shared_ptr<const Segment> segment(new Segment(
-      next_segment_id(), std::move(fd), static_cast<std::byte*>(base), size_bytes, true));
-  SegmentTable::instance().add(segment);
+  const SegmentId id = next_segment_id();
+  PENSTOCK_ASSIGN_OR_RETURN(auto segment, own(id, std::move(fd), base, size_bytes, true));
   return segment;
 }
 
@@ -79,9 +97,7 @@ base::Result<std::shared_ptr<const Segment>> Segment::import(SegmentId id, Uniqu
   if (base == MAP_FAILED) {
     return out_of_memory("mmap", size_bytes);
   }
-  std::shared_ptr<const Segment> segment(
-      new Segment(id, std::move(fd), static_cast<std::byte*>(base), size_bytes, false));
-  SegmentTable::instance().add(segment);
+  PENSTOCK_ASSIGN_OR_RETURN(auto segment, own(id, std::move(fd), base, size_bytes, false));
   return segment;
 }
 

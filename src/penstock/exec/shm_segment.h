@@ -41,6 +41,9 @@ class Segment {
   bool is_own() const { return own_; }
 
  private:
+  /// The mapping at `base`, in the table. Unmapped when there is no memory for that.
+  static base::Result<std::shared_ptr<const Segment>> own(SegmentId id, UniqueFd fd, void* base,
+                                                          std::int64_t size_bytes, bool is_own);
   Segment(SegmentId id, UniqueFd fd, std::byte* base, std::int64_t size_bytes, bool own)
       : id_(id), fd_(std::move(fd)), base_(base), size_bytes_(size_bytes), own_(own) {}
 

@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <tuple>
+#include <utility>
 
 #include "penstock/base/clock.h"
 #include "penstock/base/machine.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/host.h"
 
 namespace penstock::exec {
@@ -82,13 +87,21 @@ base::Status ThreadExecutor::start(const flow::TaskAccess& access) {
     stopping_ = false;
   }
   try {
+    threads_.reserve(static_cast<std::size_t>(num_threads_));
     for (std::int32_t i = 0; i < num_threads_; ++i) {
-      threads_.emplace_back([this, i] { work(i + 1); });
+      // Made here: a thread has nobody to tell that there is no memory.
+      Scratch scratch;
+      scratch.chunk.reserve(kMaxChunk);
+      scratch.done.reserve(kMaxChunk);
+      threads_.emplace_back([this, i, own = std::move(scratch)]() mutable { work(i + 1, own); });
     }
   } catch (const std::system_error& e) {
     stop();
     return base::fail(base::ErrorCode::kResourceExhausted,
                       std::string("cannot start worker threads: ") + e.what());
+  } catch (const std::bad_alloc&) {
+    stop();
+    return base::fail_out_of_memory();
   }
   return {};
 }
@@ -100,6 +113,7 @@ void ThreadExecutor::stop() {
     queue_.clear();
     queue_head_ = 0;
     done_.clear();
+    num_out_ = 0;
   }
   ready_.notify_all();
   const core::HostUnlock unlock;  // a thread may want the interpreter lock to finish its task
@@ -127,9 +141,20 @@ void ThreadExecutor::begin(const flow::Task& task) {
   take_end(std::move(now));
 }
 
+void ThreadExecutor::make_room(std::size_t num_tasks) {
+  num_out_ += num_tasks;
+  if (done_.capacity() < num_out_) {
+    done_.reserve(std::max(num_out_, done_.capacity() * 2));
+  }
+}
+
 base::Status ThreadExecutor::submit(std::span<const flow::Task> all_tasks) {
   std::span<const flow::Task> tasks = all_tasks;
   if (has_async_) {
+    {
+      const base::MutexLock lock(mutex_);
+      make_room(all_tasks.size());
+    }
     own_chunk_.clear();
     std::optional<core::HostLock> lock;  // once for all of them
     for (const flow::Task& task : all_tasks) {
@@ -152,6 +177,9 @@ base::Status ThreadExecutor::submit(std::span<const flow::Task> all_tasks) {
   std::int32_t wake = 0;
   {
     const base::MutexLock lock(mutex_);
+    if (!has_async_) {
+      make_room(tasks.size());
+    }
     queue_.insert(queue_.end(), tasks.begin(), tasks.end());
     wake = idle_;
   }
@@ -213,9 +241,8 @@ void ThreadExecutor::learn(std::int64_t num_tasks, std::int64_t duration_ns) {
   mean_ns_.store((old + mean) / 2, std::memory_order_relaxed);
 }
 
-void ThreadExecutor::work(std::int32_t worker) {
-  std::vector<flow::Task> chunk;
-  std::vector<flow::Completion> done;
+void ThreadExecutor::work(std::int32_t worker, Scratch& scratch) {
+  auto& [chunk, done] = scratch;
   while (true) {
     bool have = false;
     {
@@ -255,6 +282,7 @@ void ThreadExecutor::work(std::int32_t worker) {
 }
 
 base::Status ThreadExecutor::wait(std::vector<flow::Completion>& out, std::int32_t timeout_ms) {
+  const std::size_t given_before = out.size();
   // Tiny tasks are faster done than waited for: sleeping and waking costs more than a chunk.
   const bool help = may_help_ && mean_ns_.load(std::memory_order_relaxed) < kChunkNs / 4;
   bool have = false;
@@ -275,6 +303,7 @@ base::Status ThreadExecutor::wait(std::vector<flow::Completion>& out, std::int32
   }
   out.insert(out.end(), std::make_move_iterator(done_.begin()),
              std::make_move_iterator(done_.end()));
+  num_out_ -= out.size() - given_before;
   done_.clear();
   num_done_.store(0, std::memory_order_relaxed);
   was_idle_ = out.empty();

@@ -39,7 +39,15 @@ class ThreadExecutor : public flow::Executor {
   static constexpr std::int64_t kChunkNs = 20'000;
   static constexpr std::int64_t kMaxChunk = 512;
 
-  void work(std::int32_t worker);
+  /// What a thread works with; it holds kMaxChunk of each from the start.
+  struct Scratch {
+    std::vector<flow::Task> chunk;
+    std::vector<flow::Completion> done;
+  };
+
+  void work(std::int32_t worker, Scratch& scratch);
+  /// For the ends of `num_tasks` more tasks, so that to take one needs no memory.
+  void make_room(std::size_t num_tasks) PENSTOCK_REQUIRES(mutex_);
   /// Moves a chunk of ready tasks into `chunk`; false when there is none.
   bool take_chunk(std::vector<flow::Task>& chunk) PENSTOCK_REQUIRES(mutex_);
   void run_chunk(std::span<const flow::Task> chunk, std::int32_t worker,
@@ -62,6 +70,7 @@ class ThreadExecutor : public flow::Executor {
   std::vector<flow::Task> queue_ PENSTOCK_GUARDED_BY(mutex_);
   std::size_t queue_head_ PENSTOCK_GUARDED_BY(mutex_) = 0;
   std::vector<flow::Completion> done_ PENSTOCK_GUARDED_BY(mutex_);
+  std::size_t num_out_ PENSTOCK_GUARDED_BY(mutex_) = 0;  ///< tasks whose end wait() has not given
   std::int32_t idle_ PENSTOCK_GUARDED_BY(mutex_) = 0;
   bool stopping_ PENSTOCK_GUARDED_BY(mutex_) = false;
 

@@ -14,6 +14,7 @@
 
 #include <fmt/core.h>
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/host.h"
 #include "penstock/exec/channel_link.h"
 #include "penstock/exec/worker_loop.h"
@@ -118,7 +119,8 @@ base::Status serve(int control_fd, const WorkerHooks& hooks) {
 int run_worker(int control_fd, const WorkerHooks& hooks) {
   const core::HostUnlock unlock;
   leave_signals_to_the_run();
-  const base::Status served = serve(control_fd, hooks);
+  // A worker that has no memory for its own part ends; the run takes another in its place.
+  const base::Status served = base::within_memory([&] { return serve(control_fd, hooks); });
   // The run has the error, or is gone: nobody is told twice.
   return served.has_value() ? kExitOk : kExitFailed;
 }

@@ -1,10 +1,12 @@
 #include "penstock/exec/worker_access.h"
 
 #include <exception>
+#include <new>
 #include <utility>
 
 #include <fmt/core.h>
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/host.h"
 
 namespace penstock::exec {
@@ -112,6 +114,8 @@ base::Status WorkerAccess::ensure_state(std::int32_t node) {
     } else {
       PENSTOCK_ASSIGN_OR_RETURN(states_[index], plan_node.op->make_state());
     }
+  } catch (const std::bad_alloc&) {
+    return base::fail_out_of_memory();
   } catch (const std::exception& thrown) {
     return base::fail(ErrorCode::kInternal, thrown.what());
   }

@@ -1,5 +1,8 @@
 #include "penstock/flow/asset_keeper.h"
 
+#include <new>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "penstock/core/host.h"
@@ -27,6 +30,7 @@ void keep_first(base::Status& first, base::Status status) {
 
 base::Status AssetKeeper::start(const Plan& plan, const RunState& state) {
   const core::HostLock lock;
+  started_.reserve(plan.nodes().size());  // what has started must be known, to be stopped
   for (std::size_t i = 0; i < plan.nodes().size(); ++i) {
     const PlanNode& node = plan.nodes()[i];
     if (node.kind != NodeKind::kAsset || node.asset_scope != Scope::kRunner) {
@@ -59,10 +63,31 @@ base::Status AssetKeeper::stop() {
 void AssetKeeper::keep(const Plan& plan, const Scheduler& scheduler, const Task& task) {
   const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
   if (node.asset_scope == Scope::kProcess) {
-    made_.push_back({.root_epoch = static_cast<const Activation*>(task.activation)->epoch,
-                     .asset = &asset_of(node),
-                     .object = scheduler.outputs(task)[0]});
+    const core::Value& object = scheduler.outputs(task)[0];
+    try {
+      made_.push_back({.root_epoch = static_cast<const Activation*>(task.activation)->epoch,
+                       .asset = &asset_of(node),
+                       .object = object});
+    } catch (const std::bad_alloc&) {
+      const core::HostLock lock;
+      (void)asset_of(node).release(object);  // nobody else will know of it
+      throw;
+    }
   }
+}
+
+base::Status AssetKeeper::release_all() {
+  base::Status first;
+  if (made_.empty()) {
+    return first;
+  }
+  const core::HostLock lock;
+  while (!made_.empty()) {
+    const Made last = std::move(made_.back());
+    made_.pop_back();
+    keep_first(first, last.asset->release(last.object));
+  }
+  return first;
 }
 
 base::Status AssetKeeper::release(std::int64_t root_epoch) {

@@ -26,6 +26,8 @@ class AssetKeeper {
   void keep(const Plan& plan, const Scheduler& scheduler, const Task& task);
   /// Lets go of those of scope process that belong to a root epoch. The first error.
   base::Status release(std::int64_t root_epoch);
+  /// The same for all epochs, of a run whose epochs cannot be closed any more.
+  base::Status release_all();
 
   /// All nodes are done with the asset of a kAssetEnd in this epoch: the next epoch may have it,
   /// replaced by what it depends on, if that was there.

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "penstock/base/clock.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/flow/isolation.h"
 
 namespace penstock::flow {
@@ -58,7 +59,7 @@ base::Error describe_exception(std::exception_ptr thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
-    return {base::ErrorCode::kResourceExhausted, "out of memory"};
+    return base::out_of_memory();
   } catch (const std::exception& e) {
     return {base::ErrorCode::kInternal, e.what()};
   } catch (...) {
@@ -106,7 +107,7 @@ base::Status OwnAssets::release() {
 }
 
 void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, Completion& out,
-              core::Later* later) {
+              core::Later* later) try {
   static thread_local CallScratch scratch;
   const Plan& plan = access.plan();
   const PlanNode& node = plan.nodes()[static_cast<std::size_t>(task.node)];
@@ -151,6 +152,8 @@ void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, C
   } else {
     out.status = base::fail(step.error());
   }
+} catch (const std::bad_alloc&) {
+  out = {.task = task, .worker = worker, .status = base::fail_out_of_memory()};
 }
 
 }  // namespace penstock::flow

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "penstock/base/out_of_memory.h"
+
 namespace penstock::flow {
 namespace {
 
@@ -117,6 +119,12 @@ base::Error to_error(const Diagnostics& diagnostics) {
   return base::Error(missing ? base::ErrorCode::kNotFound : base::ErrorCode::kInvalidArgument,
                      std::move(message))
       .with_id(diagnostics.front().id);
+}
+
+Diagnostics out_of_memory_diagnostics() {
+  const base::Error& error = base::out_of_memory();
+  return {
+      {.id = error.id(), .message = error.message(), .location = {}, .excerpt = {}, .help = {}}};
 }
 
 }  // namespace penstock::flow

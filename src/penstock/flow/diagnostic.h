@@ -46,4 +46,7 @@ using Diagnostics = std::vector<Diagnostic>;
 /// for callers that want one value. The message is the rendered text of all, up to 20.
 base::Error to_error(const Diagnostics& diagnostics);
 
+/// base::out_of_memory() as what a load returns. Takes a little memory itself.
+Diagnostics out_of_memory_diagnostics();
+
 }  // namespace penstock::flow

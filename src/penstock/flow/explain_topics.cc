@@ -369,6 +369,18 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "sent, and the script began to run a tube again.",
      "ps.run(tube, runner=\"processes\")",
      "if __name__ == \"__main__\":\n    ps.run(tube, runner=\"processes\")"},
+    {"PS0440", "Out of memory",
+     "The system had no memory for a step of ours or of a node. What was being done is undone: "
+     "nothing half made is kept, in memory or on disk. A node that fails so is one failed node; a "
+     "load or a run that fails so can be made again when there is memory.",
+     "a value of 100 GB on a machine of 16", "ulimit -v; penstock run --resource memory=8GB"},
+    {"PS0441", "Runner that ran out of memory",
+     "A step of the runner's own, not of a node, had no memory (PS0440), so its bookkeeping of the "
+     "open epochs is not whole. It can be ended, which stops its nodes, and nothing else.",
+     "runner.process()\nrunner.process()", "runner.deinit()\nrunner = ps.SynchronousRunner(tube)"},
+    {"PS0443", "Output cannot be written",
+     "What the command prints did not all arrive: the disk is full, or the reader is gone.",
+     "penstock run tube.yaml --json > /full/disk/results.jsonl", ""},
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
      "task "

@@ -1,16 +1,23 @@
 // The history file. Its observer is in history_observer.cc.
 #include "penstock/flow/history.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
+#include <new>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "penstock/base/folder.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/identity.h"
 #include "penstock/flow/history_record.h"
 
@@ -31,6 +38,10 @@ base::Error database_error(sqlite3* db, std::string_view what) {
                                  db == nullptr ? "out of memory" : sqlite3_errmsg(db)))
       .with_id(kId);
 }
+
+struct DatabaseCloser {
+  void operator()(sqlite3* db) const { sqlite3_close(db); }
+};
 
 /// A prepared statement; finalised on the way out.
 class Statement {
@@ -132,7 +143,7 @@ std::string user_data_folder() {
   return get("HOME") + "/.local/share/penstock";
 }
 
-base::Result<std::unique_ptr<History>> History::open(std::string home) {
+base::Result<std::unique_ptr<History>> History::open(std::string home) try {
   std::error_code failed;
   fs::create_directories(home, failed);
   if (failed) {
@@ -147,7 +158,9 @@ base::Result<std::unique_ptr<History>> History::open(std::string home) {
   const int opened = sqlite3_open_v2(
       path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   // Owned from here on, also when opening failed: SQLite hands out a handle to ask what went wrong.
+  std::unique_ptr<sqlite3, DatabaseCloser> owned(db);
   std::unique_ptr<History> history(new History(std::move(home), db));
+  std::ignore = owned.release();
   if (opened != SQLITE_OK) {
     return base::fail(database_error(db, fmt::format("open '{}'", path)));
   }
@@ -157,6 +170,8 @@ base::Result<std::unique_ptr<History>> History::open(std::string home) {
   sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   PENSTOCK_RETURN_IF_ERROR(history->create_tables());
   return history;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 History::~History() {
@@ -198,7 +213,7 @@ base::Status History::create_tables() {
                  "make the tables");
 }
 
-base::Status History::put(const RunRecord& record) {
+base::Status History::put(const RunRecord& record) try {
   PENSTOCK_ASSIGN_OR_RETURN(const std::string bytes, core::encode(to_value(record)));
   PENSTOCK_RETURN_IF_ERROR(execute(db_, "BEGIN IMMEDIATE", "write"));
   const auto write = [&]() -> base::Status {
@@ -222,11 +237,13 @@ base::Status History::put(const RunRecord& record) {
     sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
   }
   return written;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 base::Result<std::vector<RunRecord>> History::select(std::string_view where, std::string_view text,
                                                      std::int64_t limit,
-                                                     std::int64_t* num_damaged) const {
+                                                     std::int64_t* num_damaged) const try {
   Statement ask(db_, fmt::format("SELECT record, digest FROM runs {} ORDER BY started_us DESC, "
                                  "run_id DESC LIMIT ?3",
                                  where));
@@ -246,10 +263,15 @@ base::Result<std::vector<RunRecord>> History::select(std::string_view where, std
     auto record = read_record(ask.column(0), ask.column(1));
     if (record.has_value()) {
       out.push_back(std::move(*record));
-    } else if (num_damaged != nullptr) {
+      continue;
+    }
+    base::rethrow_out_of_memory(record.error());
+    if (num_damaged != nullptr) {
       ++*num_damaged;
     }
   }
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 base::Result<std::vector<RunRecord>> History::list(std::int64_t limit, const std::string& file,
@@ -267,7 +289,7 @@ base::Result<std::vector<RunRecord>> History::runs_with(std::string_view cid,
   return select("WHERE run_id IN (SELECT run_id FROM results WHERE cid = ?1)", cid, limit, nullptr);
 }
 
-base::Result<std::string> History::root_of(std::string_view cid) const {
+base::Result<std::string> History::root_of(std::string_view cid) const try {
   Statement ask(db_, "SELECT root FROM results WHERE cid = ?1 AND root IS NOT NULL LIMIT 1");
   PENSTOCK_ASSIGN_OR_RETURN(const bool row, ask.text(1, cid).step("read"));
   if (!row) {
@@ -282,10 +304,12 @@ base::Result<std::string> History::root_of(std::string_view cid) const {
                                   cid, seen.to_string()));
   }
   return root;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 base::Result<std::vector<std::string>> History::find_cids(std::string_view prefix,
-                                                          std::int64_t limit) const {
+                                                          std::int64_t limit) const try {
   Statement ask(db_, "SELECT DISTINCT cid FROM results WHERE cid >= ?1 AND cid < ?2 LIMIT ?3");
   ask.text(1, prefix).text(2, after_prefix(std::string(prefix))).integer(3, limit);
   std::vector<std::string> out;
@@ -296,6 +320,8 @@ base::Result<std::vector<std::string>> History::find_cids(std::string_view prefi
     }
     out.emplace_back(ask.column(0));
   }
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 namespace {
@@ -305,20 +331,21 @@ void prune_blocks(const std::string& folder, std::int64_t max_bytes) {
   struct Block {
     fs::file_time_type time;
     std::int64_t size;
-    fs::path path;
+    std::string path;
   };
   std::vector<Block> blocks;
   std::int64_t total = 0;
-  std::error_code failed;
-  for (fs::recursive_directory_iterator entry(folder, failed), end; !failed && entry != end;
-       entry.increment(failed)) {
-    std::error_code ignored;
-    if (entry->is_regular_file(ignored)) {
-      const auto size = static_cast<std::int64_t>(entry->file_size(ignored));
-      if (!ignored) {
-        blocks.push_back({entry->last_write_time(ignored), size, entry->path()});
-        total += size;
-      }
+  auto files = base::files_below(folder);
+  if (!files.has_value()) {
+    return;  // the next run prunes what this one cannot
+  }
+  for (std::string& path : *files) {
+    std::error_code gone;
+    const auto size = static_cast<std::int64_t>(fs::file_size(path, gone));
+    const auto time = gone ? fs::file_time_type() : fs::last_write_time(path, gone);
+    if (!gone) {
+      blocks.push_back({time, size, std::move(path)});
+      total += size;
     }
   }
   if (total <= max_bytes) {
@@ -329,15 +356,14 @@ void prune_blocks(const std::string& folder, std::int64_t max_bytes) {
     if (total <= max_bytes) {
       return;
     }
-    std::error_code ignored;
-    fs::remove(block.path, ignored);
+    ::unlink(block.path.c_str());
     total -= block.size;
   }
 }
 
 }  // namespace
 
-base::Status History::prune(const HistoryLimits& limits) {
+base::Status History::prune(const HistoryLimits& limits) try {
   const auto now = std::chrono::system_clock::now() - std::chrono::hours(24 * limits.max_age_days);
   const auto oldest_us =
       std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
@@ -359,6 +385,8 @@ base::Status History::prune(const HistoryLimits& limits) {
       execute(db_, "DELETE FROM results WHERE run_id NOT IN (SELECT run_id FROM runs)", "prune"));
   prune_blocks(block_folder(), limits.max_block_bytes);
   return {};
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 }  // namespace penstock::flow

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <new>
 #include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/base/version.h"
 #include "penstock/core/block_store.h"
 #include "penstock/core/host.h"
@@ -81,7 +83,7 @@ void HistoryObserver::note(const base::Status& status) {
   }
 }
 
-void HistoryObserver::on_start(const Plan& plan, const RunInfo& info) {
+void HistoryObserver::on_start(const Plan& plan, const RunInfo& info) try {
   plan_ = &plan;
   record_ = RunRecord{};
   last_.reset();
@@ -116,6 +118,8 @@ void HistoryObserver::on_start(const Plan& plan, const RunInfo& info) {
     before_ = finished == runs->end() ? std::nullopt : std::optional(std::move(*finished));
   }
   note(history_->put(record_));
+} catch (const std::bad_alloc&) {
+  note(base::fail_out_of_memory());
 }
 
 void HistoryObserver::keep_large(const core::Value& value) {
@@ -165,7 +169,7 @@ ResultRecord HistoryObserver::address(std::int64_t epoch, const core::Value& val
   return out;
 }
 
-void HistoryObserver::on_reuse(const ReuseFact& fact) {
+void HistoryObserver::on_reuse(const ReuseFact& fact) try {
   if (record_.reuse.size() >= History::kMaxReuse) {
     return;
   }
@@ -175,9 +179,11 @@ void HistoryObserver::on_reuse(const ReuseFact& fact) {
                            .is_reused = fact.is_reused,
                            .key = fact.key.to_hex(),
                            .parts = fact.parts});
+} catch (const std::bad_alloc&) {
+  note(base::fail_out_of_memory());
 }
 
-void HistoryObserver::on_result(std::int64_t root_epoch, const core::Value& value) {
+void HistoryObserver::on_result(std::int64_t root_epoch, const core::Value& value) try {
   last_ = value;
   last_epoch_ = root_epoch;
   if (record_.cids.size() >= History::kMaxCids) {
@@ -187,15 +193,19 @@ void HistoryObserver::on_result(std::int64_t root_epoch, const core::Value& valu
   if (ResultRecord result = address(root_epoch, value, keep); !result.cid.empty()) {
     record_.cids.push_back(std::move(result));
   }
+} catch (const std::bad_alloc&) {
+  note(base::fail_out_of_memory());
 }
 
-void HistoryObserver::on_error(const base::Error& error) {
+void HistoryObserver::on_error(const base::Error& error) try {
   record_.error = error.message();
   record_.error_id = error.id();
   record_.origin = error.origin();
+} catch (const std::bad_alloc&) {
+  note(base::fail_out_of_memory());
 }
 
-void HistoryObserver::on_finish(const RunSummary& summary, const RunMetrics& metrics) {
+void HistoryObserver::on_finish(const RunSummary& summary, const RunMetrics& metrics) try {
   if (plan_ == nullptr) {
     return;
   }
@@ -241,6 +251,10 @@ void HistoryObserver::on_finish(const RunSummary& summary, const RunMetrics& met
     note(history_->prune(limits_));
     history_.reset();
   }
+} catch (const std::bad_alloc&) {
+  plan_ = nullptr;
+  history_.reset();
+  note(base::fail_out_of_memory());
 }
 
 }  // namespace penstock::flow

@@ -8,10 +8,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "penstock/base/out_of_memory.h"
 
 namespace penstock::flow {
 namespace {
@@ -109,7 +112,7 @@ base::Status write_all(int file, std::string_view bytes, const std::string& path
 }  // namespace
 
 base::Result<KeptResultBytes> KeptResultBytes::encode(const KeptFacts& facts,
-                                                      std::span<const Value> outputs) {
+                                                      std::span<const Value> outputs) try {
   KeptResultBytes out;
   std::vector<Value> shown;
   std::int64_t offset = 0;
@@ -157,9 +160,11 @@ base::Result<KeptResultBytes> KeptResultBytes::encode(const KeptFacts& facts,
   out.head_.resize(static_cast<std::size_t>(aligned(std::ssize(out.head_))));
   out.size_bytes_ = std::ssize(out.head_) + offset;
   return out;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Status KeptResultBytes::write(const std::string& path) const {
+base::Status KeptResultBytes::write(const std::string& path) const try {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (file.number() < 0) {
     return base::fail(file_error("create", path));
@@ -176,9 +181,11 @@ base::Status KeptResultBytes::write(const std::string& path) const {
     }
   }
   return {};
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Result<std::shared_ptr<const KeptResult>> KeptResult::open(const std::string& path) {
+base::Result<std::shared_ptr<const KeptResult>> KeptResult::open(const std::string& path) try {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat facts{};
   if (file.number() < 0 || ::fstat(file.number(), &facts) != 0) {
@@ -194,10 +201,12 @@ base::Result<std::shared_ptr<const KeptResult>> KeptResult::open(const std::stri
     return base::fail(file_error("map", path));
   }
   return from_bytes(core::Buffer::wrap(at, size, [at, length] { ::munmap(at, length); }));
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 base::Result<std::shared_ptr<const KeptResult>> KeptResult::from_bytes(
-    std::shared_ptr<const core::Buffer> file) {
+    std::shared_ptr<const core::Buffer> file) try {
   const std::string_view bytes =
       as_text({file->data(), static_cast<std::size_t>(file->size_bytes())});
   if (std::ssize(bytes) < kPreamble) {
@@ -222,6 +231,8 @@ base::Result<std::shared_ptr<const KeptResult>> KeptResult::from_bytes(
   PENSTOCK_ASSIGN_OR_RETURN(const Value value, core::decode_transport(head, {}));
   PENSTOCK_RETURN_IF_ERROR(out->read_head(value));
   return out;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 base::Status KeptResult::read_head(const Value& head) {
@@ -274,7 +285,7 @@ base::Status KeptResult::read_head(const Value& head) {
   return {};
 }
 
-base::Result<Value> KeptResult::load(std::size_t output) const {
+base::Result<Value> KeptResult::load(std::size_t output) const try {
   const Output& from = outputs_[output];
   if (from.header.empty()) {
     return Value();
@@ -288,6 +299,8 @@ base::Result<Value> KeptResult::load(std::size_t output) const {
     buffers.push_back(core::Buffer::wrap(at, part.size, [file = file_] {}));
   }
   return core::decode_transport(from.header, buffers);
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 std::int64_t KeptResult::size_bytes() const {

@@ -67,6 +67,7 @@ base::Status Lifecycles::call(std::int32_t node, bool is_start) {
 }
 
 base::Status Lifecycles::start(std::int32_t node) {
+  started_.reserve(started_.size() + 1);  // what has started must be known, to be stopped
   PENSTOCK_RETURN_IF_ERROR(call(node, true));
   started_.push_back(node);
   return {};

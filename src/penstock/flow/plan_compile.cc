@@ -2,6 +2,7 @@
 // files.
 #include <algorithm>
 #include <iterator>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -51,7 +52,7 @@ std::vector<std::string> RegistryResolver::known_names() const {
 
 std::expected<std::shared_ptr<const Plan>, Diagnostics> Plan::compile(
     std::shared_ptr<const Spec> spec, std::span<const Resolver* const> resolvers,
-    const core::Value& tube_inputs) {
+    const core::Value& tube_inputs) try {
   if (needs_link(*spec)) {
     auto linked = std::make_shared<Spec>(*spec);
     if (Diagnostics problems = link_spec(*linked); !problems.empty()) {
@@ -60,11 +61,16 @@ std::expected<std::shared_ptr<const Plan>, Diagnostics> Plan::compile(
     spec = std::move(linked);
   }
   return PlanBuilder(std::move(spec), resolvers, tube_inputs).build();
+} catch (const std::bad_alloc&) {
+  return std::unexpected(out_of_memory_diagnostics());
 }
 
 std::expected<std::shared_ptr<const Plan>, Diagnostics> Plan::compile(
-    const Spec& spec, std::span<const Resolver* const> resolvers, const core::Value& tube_inputs) {
+    const Spec& spec, std::span<const Resolver* const> resolvers,
+    const core::Value& tube_inputs) try {
   return compile(std::make_shared<const Spec>(spec), resolvers, tube_inputs);
+} catch (const std::bad_alloc&) {
+  return std::unexpected(out_of_memory_diagnostics());
 }
 
 std::int32_t Plan::find_node(std::string_view id) const {

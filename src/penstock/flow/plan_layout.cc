@@ -1,6 +1,7 @@
 // Layout of a plan: dense arrays by region, consumers in compressed rows, and the digest.
 #include <algorithm>
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/flow/plan_builder.h"
 #include "penstock/flow/plan_bytes.h"
 
@@ -199,7 +200,11 @@ void PlanBuilder::append_shape(std::string& bytes, const Draft& draft) {
     }
   }
   for (const core::Value& value : draft.defaults) {
-    append_text(bytes, core::encode(value).value_or(std::string()));
+    const auto encoded = core::encode(value);
+    if (!encoded.has_value()) {
+      base::rethrow_out_of_memory(encoded.error());  // else another plan would have this digest
+    }
+    append_text(bytes, encoded.value_or(std::string()));
   }
   if (draft.spec != nullptr) {
     append_int(bytes, static_cast<std::int64_t>(draft.spec->depends_form));

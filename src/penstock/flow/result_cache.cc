@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -20,6 +21,8 @@
 #include <fmt/format.h>
 
 #include "penstock/base/clock.h"
+#include "penstock/base/folder.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/flow/history.h"
 
 namespace penstock::flow {
@@ -74,8 +77,8 @@ base::Status move_into_place(const std::string& from, const std::string& to) {
                     fmt::format("cannot move a file to '{}': {}", to, std::strerror(errno)));
 }
 
-/// Opens and, if asked, reads a file; nullopt when it cannot be told whether it is a result.
-std::optional<ResultCache::Item> look_at(const std::string& path, bool verify) {
+/// Opens and, if asked, reads a file; nullopt when it went meanwhile.
+base::Result<std::optional<ResultCache::Item>> look_at(const std::string& path, bool verify) {
   ResultCache::Item item;
   const auto result = KeptResult::open(path);
   base::Status status;
@@ -90,18 +93,21 @@ std::optional<ResultCache::Item> look_at(const std::string& path, bool verify) {
     status = base::fail(result.error());
   }
   if (!status.has_value()) {
+    if (status.error().code() == ErrorCode::kNotFound) {
+      return std::nullopt;
+    }
     if (status.error().code() != ErrorCode::kDataLoss) {
-      return std::nullopt;  // it went meanwhile, or may not be read
+      return base::fail(status.error());
     }
     item.damage = status.error().message();
   }
-  return item;
+  return std::optional(std::move(item));
 }
 
 }  // namespace
 
 base::Result<std::shared_ptr<ResultCache>> ResultCache::open(const std::string& home,
-                                                             CacheLimits limits) {
+                                                             CacheLimits limits) try {
   const std::string root = home + "/cache";
   std::error_code failed;
   fs::create_directories(root + "/tmp", failed);
@@ -111,6 +117,8 @@ base::Result<std::shared_ptr<ResultCache>> ResultCache::open(const std::string& 
                     fmt::format("cannot keep results in '{}': {}", root, failed.message())));
   }
   return std::shared_ptr<ResultCache>(new ResultCache(root, limits));
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 std::string ResultCache::path_of(const core::Digest& key) const {
@@ -118,7 +126,7 @@ std::string ResultCache::path_of(const core::Digest& key) const {
   return fmt::format("{}/{}/{}", root_, hex.substr(0, 2), hex);
 }
 
-std::shared_ptr<const KeptResult> ResultCache::find(const core::Digest& key) const {
+std::shared_ptr<const KeptResult> ResultCache::find(const core::Digest& key) const try {
   const std::string path = path_of(key);
   auto found = KeptResult::open(path);
   if (!found.has_value()) {
@@ -126,11 +134,12 @@ std::shared_ptr<const KeptResult> ResultCache::find(const core::Digest& key) con
   }
   touch(path);
   return std::move(*found);
+} catch (const std::bad_alloc&) {
+  return nullptr;  // not found costs a call, and nothing else
 }
 
-base::Result<std::vector<core::Digest>> ResultCache::keep(const core::Digest& key,
-                                                          const KeptFacts& facts,
-                                                          std::span<const core::Value> outputs) {
+base::Result<std::vector<core::Digest>> ResultCache::keep(
+    const core::Digest& key, const KeptFacts& facts, std::span<const core::Value> outputs) try {
   PENSTOCK_ASSIGN_OR_RETURN(const KeptResultBytes bytes, KeptResultBytes::encode(facts, outputs));
   std::vector<core::Digest> digests(bytes.digests().begin(), bytes.digests().end());
   if (bytes.size_bytes() > limits_.max_bytes / 2) {
@@ -148,7 +157,7 @@ base::Result<std::vector<core::Digest>> ResultCache::keep(const core::Digest& ke
                                             counter.fetch_add(1, std::memory_order_relaxed));
   base::Status status = bytes.write(temporary);
   if (status.has_value()) {
-    status = move_into_place(temporary, path);
+    status = base::within_memory([&] { return move_into_place(temporary, path); });
   }
   if (!status.has_value()) {
     ::unlink(temporary.c_str());
@@ -158,27 +167,43 @@ base::Result<std::vector<core::Digest>> ResultCache::keep(const core::Digest& ke
   }
   written_bytes_.fetch_add(bytes.size_bytes(), std::memory_order_relaxed);
   return digests;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-void ResultCache::also_under(const core::Digest& other, const core::Digest& key) {
+void ResultCache::also_under(const core::Digest& other, const core::Digest& key) try {
   const std::string from = path_of(key), to = path_of(other);
   if (::link(from.c_str(), to.c_str()) != 0 && errno == ENOENT) {
     std::error_code failed;
     fs::create_directory(fs::path(to).parent_path(), failed);
     (void)::link(from.c_str(), to.c_str());  // without it the result is found later, not wrongly
   }
+} catch (const std::bad_alloc&) {
+  // Without it the result is found later, not wrongly.
 }
 
-base::Result<std::vector<ResultCache::Item>> ResultCache::list(bool verify) const {
+base::Result<std::vector<ResultCache::Item>> ResultCache::list(bool verify) const try {
   std::vector<Item> items;
   std::map<std::pair<dev_t, ino_t>, std::size_t> by_file;  // a result found in two ways is one
-  std::error_code failed;
-  for (fs::recursive_directory_iterator at(root_, failed), end; !failed && at != end;
-       at.increment(failed)) {
-    const std::string path = at->path().string();
-    const auto key = core::Digest::from_hex(at->path().filename().string());
+  const auto paths = base::files_below(root_);
+  if (!paths.has_value()) {
+    return base::fail(cache_error(paths.error().code(), paths.error().message()));
+  }
+  for (const std::string& path : *paths) {
+    const auto key = core::Digest::from_hex(std::string_view(path).substr(path.rfind('/') + 1));
     struct stat facts{};
-    if (!key.has_value() || ::stat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    if (!key.has_value()) {
+      continue;
+    }
+    if (::stat(path.c_str(), &facts) != 0) {
+      if (errno == ENOENT) {
+        continue;  // it went meanwhile
+      }
+      return base::fail(
+          cache_error(ErrorCode::kUnavailable,
+                      fmt::format("cannot look at '{}': {}", path, std::strerror(errno))));
+    }
+    if (!S_ISREG(facts.st_mode)) {
       continue;
     }
     const auto [place, is_new] =
@@ -187,7 +212,7 @@ base::Result<std::vector<ResultCache::Item>> ResultCache::list(bool verify) cons
       items[place->second].other_keys.push_back(*key);
       continue;
     }
-    auto item = look_at(path, verify);
+    PENSTOCK_ASSIGN_OR_RETURN(auto item, look_at(path, verify));
     if (!item) {
       by_file.erase(place);
       continue;
@@ -197,17 +222,15 @@ base::Result<std::vector<ResultCache::Item>> ResultCache::list(bool verify) cons
     item->used_us = modified_us(facts);
     items.push_back(std::move(*item));
   }
-  if (failed) {
-    return base::fail(cache_error(ErrorCode::kUnavailable,
-                                  fmt::format("cannot list '{}': {}", root_, failed.message())));
-  }
   std::ranges::sort(items, [](const Item& a, const Item& b) {
     return a.used_us != b.used_us ? a.used_us > b.used_us : a.key < b.key;
   });
   return items;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Status ResultCache::remove(const Item& item) const {
+base::Status ResultCache::remove(const Item& item) const try {
   std::vector<core::Digest> keys = item.other_keys;
   keys.push_back(item.key);
   for (const core::Digest& key : keys) {
@@ -219,9 +242,11 @@ base::Status ResultCache::remove(const Item& item) const {
     }
   }
   return {};
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Result<ResultCache::Pruned> ResultCache::prune(const CacheLimits& limits) const {
+base::Result<ResultCache::Pruned> ResultCache::prune(const CacheLimits& limits) const try {
   PENSTOCK_ASSIGN_OR_RETURN(const std::vector<Item> items, list());
   const std::int64_t oldest = base::unix_us() - limits.max_age_days * kUsPerDay;
   Pruned out;
@@ -234,18 +259,19 @@ base::Result<ResultCache::Pruned> ResultCache::prune(const CacheLimits& limits) 
     (stays ? out.left : out.removed) += 1;
     (stays ? out.left_bytes : out.removed_bytes) += item.size_bytes;
   }
-  std::error_code failed;  // what a killed process left behind
-  for (const fs::directory_entry& entry : fs::directory_iterator(root_ + "/tmp", failed)) {
+  PENSTOCK_ASSIGN_OR_RETURN(const auto unfinished, base::files_below(root_ + "/tmp"));
+  for (const std::string& path : unfinished) {
     struct stat facts{};
-    if (::stat(entry.path().c_str(), &facts) == 0 &&
-        modified_us(facts) < base::unix_us() - kUsPerDay) {
-      fs::remove(entry.path(), failed);
+    if (::stat(path.c_str(), &facts) == 0 && modified_us(facts) < base::unix_us() - kUsPerDay) {
+      ::unlink(path.c_str());  // what a killed process left behind
     }
   }
   return out;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-void ResultCache::prune_if_due() {
+void ResultCache::prune_if_due() try {
   const std::int64_t written = written_bytes_.exchange(0, std::memory_order_relaxed);
   if (written == 0) {
     return;
@@ -275,9 +301,11 @@ void ResultCache::prune_if_due() {
     }
   }
   [[maybe_unused]] const auto pruned = prune(limits_);  // a failure is for the next run to mend
+} catch (const std::bad_alloc&) {
+  // A later run does it.
 }
 
-base::Result<std::shared_ptr<ResultCache>> open_cache_folder() {
+base::Result<std::shared_ptr<ResultCache>> open_cache_folder() try {
   CacheLimits limits;
   if (const char* const size = std::getenv("PENSTOCK_CACHE_BYTES"); size != nullptr) {
     const std::string_view text(size);
@@ -292,14 +320,18 @@ base::Result<std::shared_ptr<ResultCache>> open_cache_folder() {
     }
   }
   return ResultCache::open(user_data_folder(), limits);
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
-base::Result<std::shared_ptr<ResultCache>> open_user_cache() {
+base::Result<std::shared_ptr<ResultCache>> open_user_cache() try {
   const char* const wish = std::getenv("PENSTOCK_CACHE");
   if (wish != nullptr && (std::string_view(wish) == "off" || std::string_view(wish) == "0")) {
     return std::shared_ptr<ResultCache>();
   }
   return open_cache_folder();
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 }  // namespace penstock::flow

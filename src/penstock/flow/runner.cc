@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <new>
 #include <random>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "penstock/base/clock.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/base/process_memory.h"
 #include "penstock/flow/plan_reduce.h"
 #include "penstock/flow/runner_impl.h"
@@ -114,30 +116,50 @@ base::Status Runner::Impl::init() {
   PENSTOCK_RETURN_IF_ERROR(state_.make_states());
   PENSTOCK_RETURN_IF_ERROR(start_policies());
   if (auto status = start_parts(); !status.has_value()) {
-    stop_isolation();
+    (void)stop_isolation();
     return status;
   }
   started_ = true;
   status_ = "ok";
   run_start_ns_ = last_tick_ns_ = base::fast_ns();
-  info_ = {.run_id = new_run_id(),
-           .runner = options_.name,
-           .num_workers = executor_->num_workers(),
-           .seed = options_.seed,
-           .started_unix_us = base::unix_us()};
-  for (const auto& observer : options_.observers) {
-    observer->on_start(*plan, info_);
+  return start_observers();
+}
+
+base::Status Runner::Impl::start_observers() {
+  std::size_t told = 0;
+  base::Status status = base::within_memory([&]() -> base::Status {
+    info_ = {.run_id = new_run_id(),
+             .runner = options_.name,
+             .num_workers = executor_->num_workers(),
+             .seed = options_.seed,
+             .started_unix_us = base::unix_us()};
+    for (; told < options_.observers.size(); ++told) {
+      options_.observers[told]->on_start(*plan, info_);
+    }
+    return {};
+  });
+  if (!status.has_value()) {
+    // The others know of no run, so they must not hear of its end.
+    options_.observers.resize(told);
+    status = base::fail(ran_out_of_memory());
   }
-  return {};
+  return status;
 }
 
 base::Status Runner::Impl::start_parts() {
-  PENSTOCK_RETURN_IF_ERROR(assets_.start(*plan, state_));
-  if (auto status = executor_->start(state_); !status.has_value()) {
+  if (auto assets = base::within_memory([&] { return assets_.start(*plan, state_); });
+      !assets.has_value()) {
+    (void)assets_.stop();
+    return assets;
+  }
+  if (auto status = base::within_memory([&] { return executor_->start(state_); });
+      !status.has_value()) {
+    executor_->stop();
     (void)assets_.stop();
     return status;
   }
-  if (auto nodes = start_nodes(); !nodes.has_value()) {
+  if (auto nodes = base::within_memory([&] { return start_nodes(); }); !nodes.has_value()) {
+    (void)lifecycles_.stop_all();
     executor_->stop();
     (void)assets_.stop();
     return nodes;
@@ -145,10 +167,26 @@ base::Status Runner::Impl::start_parts() {
   return {};
 }
 
-void Runner::Impl::stop_isolation() {
+base::Error Runner::Impl::ran_out_of_memory() {
+  out_of_memory_ = true;
+  return base::out_of_memory();
+}
+
+base::Status Runner::Impl::check_usable() const {
+  if (!out_of_memory_) [[likely]] {
+    return {};
+  }
+  return base::fail(base::Error(base::ErrorCode::kFailedPrecondition,
+                                "the runner has run out of memory before and can only be ended")
+                        .with_id("PS0441")
+                        .with_help("make a new one"));
+}
+
+base::Status Runner::Impl::stop_isolation() {
   if (state_.isolation() != nullptr) {
     state_.isolation()->stop();
   }
+  return {};
 }
 
 base::Status Runner::Impl::start_nodes() {
@@ -176,39 +214,71 @@ base::Status Runner::Impl::deinit() {
   if (!started_) {
     return {};
   }
-  drop_open_epochs();
+  base::Status first;
+  // Each step is made, whatever becomes of those before it.
+  const auto step = [&](auto body) {
+    base::Status status;
+    try {
+      status = body();
+    } catch (const std::bad_alloc&) {
+      status = base::fail(ran_out_of_memory());
+    }
+    if (!status.has_value()) {
+      status_ = "failed";
+      if (first.has_value()) {
+        first = std::move(status);
+      }
+    }
+  };
+  const auto told = [&](base::Status status) {
+    for (const auto& observer : options_.observers) {
+      if (!status.has_value()) {
+        observer->on_error(status.error());
+      }
+    }
+    return status;
+  };
+  step([&] { return end_open_epochs(); });
   if (std::exchange(interrupted_, false)) {
     options_.cancel->reset();  // what nodes do at their end is not to be cut short
   }
-  base::Status stopped = stop_nodes();
-  if (!stopped.has_value()) {
-    status_ = "failed";
-    for (const auto& observer : options_.observers) {
-      observer->on_error(stopped.error());
-    }
+  step([&] { return told(stop_nodes()); });
+  step([&] { return stop_executor(); });
+  step([&] { return stop_isolation(); });
+  step([&] { return told(assets_.release_all()); });
+  step([&] { return told(assets_.stop()); });
+  step([&] { return end_counts(); });
+  started_ = false;
+  for (const auto& observer : options_.observers) {
+    step([&]() -> base::Status {
+      observer->on_finish(summary(), metrics);
+      return {};
+    });
   }
+  return first;
+}
+
+base::Status Runner::Impl::end_open_epochs() {
+  if (out_of_memory_) {
+    cancel_coroutines();  // what the epochs wait for is not known any more
+  } else {
+    drop_open_epochs();
+  }
+  return {};
+}
+
+base::Status Runner::Impl::stop_executor() {
   executor_->stop();
-  stop_isolation();
-  if (base::Status status = assets_.stop(); !status.has_value()) {
-    status_ = "failed";
-    for (const auto& observer : options_.observers) {
-      observer->on_error(status.error());
-    }
-    if (stopped.has_value()) {
-      stopped = std::move(status);
-    }
-  }
+  return {};
+}
+
+base::Status Runner::Impl::end_counts() {
   (void)tick(base::fast_ns());
   if (reuse_ != nullptr) {
     reuse_->end_run();
   }
   count_instances();
-  const RunSummary end = summary();
-  started_ = false;
-  for (const auto& observer : options_.observers) {
-    observer->on_finish(end, metrics);
-  }
-  return stopped;
+  return {};
 }
 
 RunSummary Runner::Impl::summary() const {
@@ -220,7 +290,10 @@ RunSummary Runner::Impl::summary() const {
   for (const NodeMetrics& node : metrics.nodes()) {
     out.retries += node.retries;
   }
-  out.peak_rss_bytes = base::peak_rss_bytes() + executor_->workers_peak_rss_bytes();
+  out.peak_rss_bytes = base::peak_rss_bytes();
+  if (executor_ != nullptr) {  // a runner that gave way to another has none
+    out.peak_rss_bytes += executor_->workers_peak_rss_bytes();
+  }
   return out;
 }
 
@@ -425,42 +498,66 @@ Runner::Runner(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> execu
 }
 
 Runner::~Runner() {
-  if (const auto stopped = impl_->deinit(); !stopped.has_value()) {
-    std::fprintf(stderr, "penstock: %s\n", stopped.error().to_string().c_str());
+  if (const auto stopped = deinit(); !stopped.has_value()) {
+    std::fprintf(stderr, "penstock: %s\n", stopped.error().message().c_str());
   }
 }
 
-void Runner::skip_known(const core::Value& inputs) {
+// What the loop throws for want of memory leaves its bookkeeping half done: the runner can only be
+// ended after that. (An operator's is caught where it is called, and is a failed node.)
+void Runner::skip_known(const core::Value& inputs) try {
   if (auto without = impl_->without_known(inputs); without != nullptr) {
     impl_ = std::move(without);
   }
+} catch (const std::bad_alloc&) {
+  (void)impl_->ran_out_of_memory();  // the next call says so
 }
-base::Status Runner::run_only(std::int32_t node, KeptCalls calls, const core::Value& inputs) {
+base::Status Runner::run_only(std::int32_t node, KeptCalls calls, const core::Value& inputs) try {
   PENSTOCK_ASSIGN_OR_RETURN(impl_, impl_->only(node, std::move(calls), inputs));
   return {};
+} catch (const std::bad_alloc&) {
+  return base::fail(impl_->ran_out_of_memory());
 }
-base::Result<std::vector<PlannedCall>> Runner::dry_run(const core::Value& inputs) {
+base::Result<std::vector<PlannedCall>> Runner::dry_run(const core::Value& inputs) try {
   skip_known(inputs);
+  PENSTOCK_RETURN_IF_ERROR(impl_->check_usable());
   return impl_->dry_run(inputs);
+} catch (const std::bad_alloc&) {
+  return base::fail(impl_->ran_out_of_memory());
 }
-base::Status Runner::init() {
+base::Status Runner::init() try {
+  PENSTOCK_RETURN_IF_ERROR(impl_->check_usable());
   return impl_->init();
+} catch (const std::bad_alloc&) {
+  return base::fail(impl_->ran_out_of_memory());
 }
-base::Status Runner::deinit() {
-  return impl_->deinit();
+base::Status Runner::deinit() try { return impl_->deinit(); } catch (const std::bad_alloc&) {
+  return base::fail(impl_->ran_out_of_memory());
 }
-base::Result<EpochResult> Runner::process(const core::Value& inputs) {
+base::Result<EpochResult> Runner::process(const core::Value& inputs) try {
+  PENSTOCK_RETURN_IF_ERROR(impl_->check_usable());
   return impl_->process(inputs);
+} catch (const std::bad_alloc&) {
+  return base::fail(impl_->ran_out_of_memory());
 }
 base::Status Runner::run(std::optional<std::int64_t> num_epochs, const core::Value& inputs,
-                         const std::function<base::Status(EpochResult)>& sink) {
+                         const std::function<base::Status(EpochResult)>& sink) try {
+  PENSTOCK_RETURN_IF_ERROR(impl_->check_usable());
   return impl_->run(num_epochs, inputs, sink);
+} catch (const std::bad_alloc&) {
+  return base::fail(impl_->ran_out_of_memory());
 }
-base::Status Runner::enable_node(std::string_view id) {
+base::Status Runner::enable_node(std::string_view id) try {
+  PENSTOCK_RETURN_IF_ERROR(impl_->check_usable());
   return impl_->set_enabled(id, true);
+} catch (const std::bad_alloc&) {
+  return base::fail(impl_->ran_out_of_memory());
 }
-base::Status Runner::disable_node(std::string_view id) {
+base::Status Runner::disable_node(std::string_view id) try {
+  PENSTOCK_RETURN_IF_ERROR(impl_->check_usable());
   return impl_->set_enabled(id, false);
+} catch (const std::bad_alloc&) {
+  return base::fail(impl_->ran_out_of_memory());
 }
 const Plan& Runner::plan() const {
   return *impl_->plan;

@@ -60,6 +60,9 @@ struct PlannedCall {
 };
 
 /// Runs a Plan on an Executor. Owner thread only. State of stateful nodes lives here.
+///
+/// Want of memory in an operator is that node's failure; in the runner itself it is PS0440, and
+/// then deinit() is all that is left to call: the others give PS0441.
 class Runner {
  public:
   Runner(std::shared_ptr<const Plan> plan, std::unique_ptr<Executor> executor,

@@ -45,6 +45,10 @@ class Runner::Impl {
                    const std::function<base::Status(EpochResult)>& sink);
   base::Status set_enabled(std::string_view id, bool enabled);
   RunSummary summary() const;
+  /// The runner's own bookkeeping had no memory: from here on it can only be ended.
+  base::Error ran_out_of_memory();
+  /// PS0441 after that.
+  base::Status check_usable() const;
   /// Brings the counts that are not kept call by call up to date.
   void count_instances();
   void add_observer(std::shared_ptr<Observer> observer);
@@ -60,7 +64,11 @@ class Runner::Impl {
   void drop_open_epochs();
   void cancel_coroutines();
   base::Status start_parts();
-  void stop_isolation();
+  base::Status start_observers();
+  base::Status stop_isolation();
+  base::Status stop_executor();
+  base::Status end_open_epochs();
+  base::Status end_counts();
   base::Status start_nodes();
   base::Status stop_nodes();
   core::Value take_result(std::int64_t epoch);
@@ -156,6 +164,7 @@ class Runner::Impl {
   std::int64_t fast_window_ns_ = 0;  ///< when the window of tiny calls began
   bool started_ = false;             ///< between init() and deinit()
   bool running_ = false;             ///< in process() or run()
+  bool out_of_memory_ = false;       ///< scheduler and queues may be half changed
   std::int64_t run_start_ns_ = 0, last_tick_ns_ = 0;
   std::vector<Task> batch_;
   std::vector<Completion> completions_;

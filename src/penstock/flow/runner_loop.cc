@@ -308,6 +308,11 @@ base::Status Runner::Impl::finish(Completion& completion) {
       return {};
     }
   }
+  const bool gave_asset = completion.status.has_value() &&
+                          completion.step != core::Step::kExhausted && target_is_asset(task);
+  if (gave_asset) {
+    assets_.keep(*plan, scheduler, task);  // first, so that it is let go of whatever comes next
+  }
   ++counts.runs;
   if (completion.duration_ns > 0 && !large_) {
     counts.duration.add(completion.duration_ns);
@@ -337,8 +342,7 @@ base::Status Runner::Impl::finish(Completion& completion) {
     scheduler.complete_exhausted(task);
     return {};
   }
-  if (target_is_asset(task)) {
-    assets_.keep(*plan, scheduler, task);
+  if (gave_asset) {
     scheduler.complete(task);
     return {};
   }

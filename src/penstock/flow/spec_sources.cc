@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "penstock/base/folder.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/operator.h"
 
 namespace penstock::flow {
@@ -64,18 +66,18 @@ std::string shown(const std::string& folder) {
 /// Files of tubes under `folder` with their ids, by path.
 std::vector<std::pair<std::string, std::string>> scan(const std::string& folder) {
   std::vector<std::pair<std::string, std::string>> found;
-  std::error_code failed;
-  fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied,
-                                         failed);
-  for (const fs::recursive_directory_iterator end; !failed && entry != end;
-       entry.increment(failed)) {
-    const std::string extension = entry->path().extension().string();
+  auto files = base::files_below(folder, true);
+  if (!files.has_value()) {
+    base::rethrow_out_of_memory(files.error());
+    return found;
+  }
+  for (std::string& path : *files) {
     std::error_code ignored;
-    if ((extension != ".yaml" && extension != ".yml") || !entry->is_regular_file(ignored)) {
+    if (!is_tube_file(path) || !fs::is_regular_file(path, ignored)) {
       continue;
     }
-    if (std::string id = id_of_file(entry->path()); !id.empty()) {
-      found.emplace_back(std::move(id), entry->path().string());
+    if (std::string id = id_of_file(path); !id.empty()) {
+      found.emplace_back(std::move(id), std::move(path));
     }
     if (found.size() >= kMaxFiles) {
       break;

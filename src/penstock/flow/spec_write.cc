@@ -1,5 +1,6 @@
 // Spec -> YAML: keys in one order, defaults left out, every value as it reads back.
 #include <algorithm>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/flow/spec_yaml.h"
 #include "penstock/flow/yaml_write.h"
 
@@ -172,13 +174,15 @@ core::Value to_value(const Spec& spec) {
   return out.take();
 }
 
-base::Result<std::string> to_yaml(const Spec& spec) {
+base::Result<std::string> to_yaml(const Spec& spec) try {
   const Value tube = to_value(spec);
   std::string out;
   PENSTOCK_RETURN_IF_ERROR(append_yaml(out, tube, 0));
   // The document starts at its first key, not with the blank that follows "key:".
   out.erase(0, 1);
   return out;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 }  // namespace penstock::flow

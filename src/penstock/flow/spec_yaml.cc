@@ -7,14 +7,18 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "penstock/base/folder.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/operator.h"
 #include "penstock/flow/spec_reader.h"
+#include "penstock/flow/spec_sources.h"
 #include "penstock/flow/yaml_check.h"
 #include "penstock/flow/yaml_problems.h"
 #include "penstock/flow/yaml_reader.h"
@@ -129,12 +133,10 @@ std::string nearest_file(const std::string& path) {
   const fs::path wanted(path);
   const fs::path folder = wanted.has_parent_path() ? wanted.parent_path() : fs::path(".");
   std::vector<std::string> names;
-  std::error_code failed;
-  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
-       entry.increment(failed)) {
-    const std::string extension = entry->path().extension().string();
-    if (extension == ".yaml" || extension == ".yml") {
-      names.push_back(entry->path().filename().string());
+  const auto entries = base::list_folder(folder.string());
+  for (std::size_t i = 0; entries.has_value() && i < entries->size(); ++i) {
+    if (is_tube_file((*entries)[i].name)) {
+      names.push_back((*entries)[i].name);
     }
   }
   const std::string name = core::nearest_name(wanted.filename().string(), names);
@@ -183,19 +185,25 @@ ParsedSpec parse_owned(std::string text, std::string file) {
 
 }  // namespace
 
-ParsedSpec parse_spec_partly(std::string_view text, std::string file) {
+ParsedSpec parse_spec_partly(std::string_view text, std::string file) try {
   return parse_owned(std::string(text), std::move(file));
+} catch (const std::bad_alloc&) {
+  ParsedSpec out;
+  out.diagnostics = out_of_memory_diagnostics();
+  return out;
 }
 
-std::expected<Spec, Diagnostics> parse_spec(std::string_view text, std::string file) {
+std::expected<Spec, Diagnostics> parse_spec(std::string_view text, std::string file) try {
   ParsedSpec parsed = parse_spec_partly(text, std::move(file));
   if (!parsed.diagnostics.empty()) {
     return std::unexpected(std::move(parsed.diagnostics));
   }
   return std::move(parsed.spec);
+} catch (const std::bad_alloc&) {
+  return std::unexpected(out_of_memory_diagnostics());
 }
 
-ParsedSpec load_spec_partly(const std::string& path) {
+ParsedSpec load_spec_partly(const std::string& path) try {
   auto text = read_file(path);
   if (text.has_value()) {
     return parse_owned(*std::move(text), path);
@@ -210,17 +218,23 @@ ParsedSpec load_spec_partly(const std::string& path) {
   }
   out.diagnostics.push_back(std::move(problem));
   return out;
+} catch (const std::bad_alloc&) {
+  ParsedSpec out;
+  out.diagnostics = out_of_memory_diagnostics();
+  return out;
 }
 
-std::expected<Spec, Diagnostics> load_spec(const std::string& path) {
+std::expected<Spec, Diagnostics> load_spec(const std::string& path) try {
   ParsedSpec parsed = load_spec_partly(path);
   if (!parsed.diagnostics.empty()) {
     return std::unexpected(std::move(parsed.diagnostics));
   }
   return std::move(parsed.spec);
+} catch (const std::bad_alloc&) {
+  return std::unexpected(out_of_memory_diagnostics());
 }
 
-std::expected<core::Value, Diagnostics> parse_yaml(std::string_view text, std::string file) {
+std::expected<core::Value, Diagnostics> parse_yaml(std::string_view text, std::string file) try {
   Problems problems(text, std::move(file));
   if (!check_text(text, problems)) {
     return std::unexpected(problems.take_without_excerpts());
@@ -238,9 +252,11 @@ std::expected<core::Value, Diagnostics> parse_yaml(std::string_view text, std::s
     return std::unexpected(problems.take());
   }
   return value;
+} catch (const std::bad_alloc&) {
+  return std::unexpected(out_of_memory_diagnostics());
 }
 
-std::expected<Spec, Diagnostics> spec_from_value(const core::Value& tube, std::string file) {
+std::expected<Spec, Diagnostics> spec_from_value(const core::Value& tube, std::string file) try {
   Spec spec;
   spec.file = file;
   Problems problems({}, std::move(file));
@@ -265,6 +281,8 @@ std::expected<Spec, Diagnostics> spec_from_value(const core::Value& tube, std::s
     return std::unexpected(problems.take());
   }
   return spec;
+} catch (const std::bad_alloc&) {
+  return std::unexpected(out_of_memory_diagnostics());
 }
 
 }  // namespace penstock::flow

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <vector>
 
@@ -59,19 +60,43 @@ struct Text {
 };
 
 /// One pass over the events of a text: where parts are, and what the scalars cover.
+/// libyaml's parser and the event it is at.
+struct Parser {
+  Parser() {
+    if (yaml_parser_initialize(&state) != 1) {
+      throw std::bad_alloc();  // its only failure
+    }
+  }
+  ~Parser() {
+    yaml_event_delete(&event);
+    yaml_parser_delete(&state);
+  }
+  Parser(const Parser&) = delete;
+  Parser& operator=(const Parser&) = delete;
+
+  bool next() {
+    yaml_event_delete(&event);
+    event = {};
+    return yaml_parser_parse(&state, &event) != 0;
+  }
+
+  yaml_parser_t state{};
+  yaml_event_t event{};
+};
+
 class Scan {
  public:
   explicit Scan(std::string_view text) : lines_(lines_of(text)), covered_(lines_.size()) {
-    yaml_parser_initialize(&parser_);
-    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
+    Parser parser;
+    yaml_parser_set_input_string(&parser.state, reinterpret_cast<const unsigned char*>(text.data()),
                                  text.size());
-    yaml_event_t event;
-    for (bool more = true; more && yaml_parser_parse(&parser_, &event) != 0;) {
-      more = event.type != YAML_STREAM_END_EVENT;
-      take(event);
-      yaml_event_delete(&event);
+    for (bool more = true; more && parser.next();) {
+      more = parser.event.type != YAML_STREAM_END_EVENT;
+      take(parser.event);
     }
-    yaml_parser_delete(&parser_);
+    if (parser.state.error == YAML_MEMORY_ERROR) {
+      throw std::bad_alloc();  // else the comments behind this place would be lost
+    }
   }
 
   const std::vector<Place>& places() const { return places_; }
@@ -219,7 +244,6 @@ class Scan {
     }
   }
 
-  yaml_parser_t parser_{};
   std::vector<std::string_view> lines_;
   std::vector<std::vector<std::pair<std::size_t, std::size_t>>> covered_;  ///< bytes, by line
   std::vector<Place> places_;

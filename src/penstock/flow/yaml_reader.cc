@@ -2,6 +2,7 @@
 #include "penstock/flow/yaml_reader.h"
 
 #include <algorithm>
+#include <new>
 #include <unordered_set>
 #include <utility>
 
@@ -53,7 +54,9 @@ class NameSet {
 
 YamlReader::YamlReader(std::string_view text, Problems& problems)
     : problems_(problems), text_(text) {
-  PENSTOCK_CHECK(yaml_parser_initialize(&parser_) == 1);
+  if (yaml_parser_initialize(&parser_) != 1) {
+    throw std::bad_alloc();  // its only failure
+  }
   if (text_.starts_with("\xEF\xBB\xBF")) {
     text_.remove_prefix(3);
   }

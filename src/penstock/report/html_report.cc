@@ -8,11 +8,13 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <new>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "penstock/base/clock.h"
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/identity.h"
 #include "penstock/report/json.h"
 #include "penstock/report/page.h"
@@ -183,19 +185,27 @@ double to_us(std::int64_t ns) {
 
 }  // namespace
 
-base::Result<std::shared_ptr<HtmlReport>> HtmlReport::create(ReportOptions options) {
+base::Result<std::shared_ptr<HtmlReport>> HtmlReport::create(ReportOptions options) try {
   const int fd = ::open(options.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) {
     return base::fail(base::Error(
         base::ErrorCode::kUnavailable,
         fmt::format("cannot write the report '{}': {}", options.path, std::strerror(errno))));
   }
-  return std::shared_ptr<HtmlReport>(new HtmlReport(std::move(options), fd));
+  auto* const made = new (std::nothrow) HtmlReport(std::move(options), fd);
+  if (made == nullptr) {
+    ::close(fd);
+    return base::fail_out_of_memory();
+  }
+  std::shared_ptr<HtmlReport> report(made);  // closes the file from here on
+  report->buffer_ = kPageStart;
+  report->flush();
+  return report;
+} catch (const std::bad_alloc&) {
+  return base::fail_out_of_memory();
 }
 
 HtmlReport::HtmlReport(ReportOptions options, int fd) : options_(std::move(options)), fd_(fd) {
-  buffer_ = kPageStart;
-  flush();
 }
 
 HtmlReport::~HtmlReport() {
@@ -222,9 +232,11 @@ void HtmlReport::flush() {
     if (written >= 0) {
       left.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR) {
-      status_ = base::fail(
-          base::ErrorCode::kUnavailable,
-          fmt::format("cannot write the report '{}': {}", options_.path, std::strerror(errno)));
+      status_ = base::within_memory([&]() -> base::Status {
+        return base::fail(
+            base::ErrorCode::kUnavailable,
+            fmt::format("cannot write the report '{}': {}", options_.path, std::strerror(errno)));
+      });
     }
   }
   buffer_.clear();
@@ -361,6 +373,8 @@ void HtmlReport::add_result(std::int64_t epoch, const core::Value& value, bool w
   // The address of the value itself: what has no native form has none.
   if (const auto cid = core::cid(value); cid.has_value()) {
     out.key("cid").text(cid->to_string());
+  } else {
+    base::rethrow_out_of_memory(cid.error());
   }
   if (with_value) {
     out.key("value");

@@ -1,5 +1,6 @@
 #include "penstock/report/json_lines.h"
 
+#include "penstock/base/out_of_memory.h"
 #include "penstock/core/identity.h"
 
 namespace penstock::report {
@@ -17,6 +18,9 @@ void JsonLines::on_result(std::int64_t root_epoch, const core::Value& value) {
   JsonText line;
   line.begin_object().integer_field("epoch", root_epoch).key("cid");
   const auto cid = core::cid(value);
+  if (!cid.has_value()) {
+    base::rethrow_out_of_memory(cid.error());
+  }
   cid.has_value() ? line.text(cid->to_string()) : line.null();
   line.key("value");
   append_json(to_shown(value), options_, &line);
