@@ -229,9 +229,9 @@ class CheckResolver final : public flow::Resolver {
       signature.any_keyword = found.function->any_keyword;
       signature.slots = std::move(found.function->slots);
       for (core::Slot& slot : signature.slots) {
-        slot.has_default = slot.has_default ||
-                           std::ranges::find(node.params, slot.name, &flow::ParameterValue::name) !=
-                               node.params.end();
+        slot.fixed = std::ranges::find(node.params, slot.name, &flow::ParameterValue::name) !=
+                     node.params.end();
+        slot.has_default = slot.has_default || slot.fixed;
       }
     }
     return std::make_unique<CheckedType>(std::move(signature));
