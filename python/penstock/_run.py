@@ -87,7 +87,7 @@ def run(
     """
     inputs = dict(inputs or {})
     if not isinstance(tube, Tube):
-        tube = _load(tube, inputs)
+        tube = Tube._load(tube, inputs)  # which of them are tube-scoped is known after a look
     process_inputs = {k: v for k, v in inputs.items() if tube.inputs.get(k) == "process"}
     _warn_about_extra(inputs, set(tube.inputs), "the tube's inputs")
     if runner not in RUNNERS:
@@ -111,14 +111,3 @@ def run(
         metrics = active.metrics
     result = results[-1] if results else None
     return Run(results, result, _core.cid(result) if results else "", metrics)
-
-
-def _load(source: str | os.PathLike | dict, inputs: dict[str, Any]) -> Tube:
-    """Loads with those of ``inputs`` that are tube-scoped; which they are is known after a look."""
-    import warnings
-
-    from penstock._errors import ExtraInputWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExtraInputWarning)
-        return Tube.load(source, inputs=inputs)
