@@ -363,6 +363,18 @@ async def main():
 loop = asyncio.new_event_loop()
 loop.run_until_complete(main())
 """),
+    "the_async_runner_at_the_very_end": (0, "14\n", """
+import atexit
+def handler():
+    import asyncio, penstock as ps
+    from ending_programs import SPEC
+    async def main():
+        async with ps.AsyncRunner(ps.Tube.load(SPEC)) as runner:
+            return await runner.process(x=4)
+    print(asyncio.run(main()))
+atexit.register(handler)
+from ending_programs import *
+"""),
     "a_subprocess_with_the_tube": (0, "19\n", """
 import json, subprocess
 code = '''

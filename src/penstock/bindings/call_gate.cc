@@ -28,22 +28,22 @@ std::set<CallGate*>& gates() {
   return *all;
 }
 
-/// A daemon thread has no say any more: its next step would meet an interpreter that is half gone.
-void stay_if_ending() {
-  if (is_interpreter_ending() && !ends_interpreter()) {
-    PyEval_SaveThread();
-    stay();
-  }
-}
-
 }  // namespace
 
-CallGate::CallGate(core::CancelToken* token, Movable movable) : token_(token), movable_(movable) {
+CallGate::CallGate(core::CancelToken* token, Movable movable)
+    : token_(token), is_late_(is_interpreter_ending()), movable_(movable) {
   gates().insert(this);
 }
 
 CallGate::~CallGate() {
   gates().erase(this);
+}
+
+void CallGate::stay_if_ending() const {
+  if (!is_late_ && is_interpreter_ending() && !ends_interpreter()) {
+    PyEval_SaveThread();
+    stay();
+  }
 }
 
 bool CallGate::is_copied() const {
@@ -79,7 +79,7 @@ void CallGate::check_free() const {
 }
 
 CallGate::Pass::Pass(CallGate& gate, bool is_last) : gate_(gate), is_last_(is_last) {
-  stay_if_ending();
+  gate.stay_if_ending();
   gate.check_free();
   gate.busy_ = true;
   gate.caller_ = PyThread_get_thread_ident();
@@ -98,7 +98,7 @@ CallGate::Pass::~Pass() {
   if (std::exchange(gate_.cancel_requested_, false)) {
     gate_.token_->reset();
   }
-  stay_if_ending();
+  gate_.stay_if_ending();
 }
 
 bool CallGate::is_to_wait_for() const {

@@ -59,8 +59,12 @@ class CallGate {
 
  private:
   bool is_to_wait_for() const;
+  /// A daemon thread has no say any more: its next step would meet an interpreter that is half
+  /// gone.
+  void stay_if_ending() const;
 
   core::CancelToken* const token_;
+  const bool is_late_;  ///< made by what runs at the end of the interpreter
   Movable movable_;
   bool busy_ = false;
   bool cancel_requested_ = false;
