@@ -5,7 +5,9 @@ import contextlib
 import io
 import itertools
 import pickle
+import sys
 import tempfile
+import types
 import warnings
 from pathlib import Path
 
@@ -190,6 +192,48 @@ def loads():
         ps.Tube.load("nodes: [")
     with expect(FileNotFoundError):
         ps.Tube.load("no-such-file.yaml")
+
+
+CELL = """
+def source():
+    yield 1
+
+def add(x: "int") -> int:
+    return x + 1
+
+class Keeps:
+    def process(self, x):
+        return x
+
+async def waits(x):
+    return x
+
+class Manager:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+def use(manager, x):
+    return x
+"""
+
+
+def run_cell():
+    """As a notebook does: each time its functions and classes are made anew."""
+    cell = sys.modules["leak_cell"] = types.ModuleType("leak_cell")
+    exec(CELL, cell.__dict__)
+    nodes = {
+        "s": {"type": "leak_cell.source"},
+        "a": {"type": "leak_cell.add", "depends": [{"x": "s.value"}]},
+        "k": {"type": "leak_cell.Keeps", "depends": [{"x": "a.value"}]},
+        "w": {"type": "leak_cell.waits", "depends": [{"x": "k.value"}]},
+        "u": {"type": "leak_cell.use", "depends": [{"manager": "assets.m"}, {"x": "w.value"}]},
+        "o": {"type": "return", "depends": "u.value"},
+    }
+    tube = {"noob_id": "cell", "assets": {"m": {"type": "leak_cell.Manager", "scope": "runner"}}, "nodes": nodes}
+    assert ps.run(tube, history=False).results == [2]
 
 
 @scenario("add_config_source", "noob.add_config_source", "noob.TubeSpecification.from_id")
