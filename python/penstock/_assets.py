@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import copy as _copy
-import functools
 import inspect
 import sys
+import types
+import weakref
 
 from penstock import _nodes
 from penstock._errors import InvalidArgumentError
 
+# As long as the function or class lives.
+_signatures: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
-@functools.lru_cache(maxsize=1024)
+
 def _signature(target) -> inspect.Signature:
-    return inspect.signature(target)
+    if not isinstance(target, (types.FunctionType, type)):
+        return inspect.signature(target)
+    signature = _signatures.get(target)
+    if signature is None:
+        signature = _signatures[target] = inspect.signature(target)
+    return signature
 
 
 class Factory:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from penstock import _core
@@ -58,7 +60,7 @@ class AsyncRunner:
         )
         self._process_inputs = {id for id, scope in tube.inputs.items() if scope == "process"}
         # The engine's loop, which waits, has a thread of its own.
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread: _EngineThread | None = None
         self._turn: asyncio.Lock | None = None
         self._home: asyncio.AbstractEventLoop | None = None
         self._running = False
@@ -70,13 +72,16 @@ class AsyncRunner:
 
     async def deinit(self) -> None:
         """Stop nodes and threads and end the run's record. The runner can be used again."""
+        if self._runner.is_copied:  # its threads are those of another process
+            self._running = False
+            return
         try:
             await self._call(self._runner.deinit)
         finally:
             self._running = False
             thread, self._thread = self._thread, None
             if thread is not None:
-                thread.shutdown(wait=False)
+                thread.end()
 
     @property
     def running(self) -> bool:
@@ -149,12 +154,14 @@ class AsyncRunner:
         return self._turn
 
     async def _call(self, function: Callable, *args: Any) -> Any:
+        if self._runner.is_copied:
+            return function(*args)  # which says so
         async with self._attach():
             assert self._home is not None
             self._loop.attach(self._home)
             if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, thread_name_prefix="penstock-async")
-            future = self._home.run_in_executor(self._thread, function, *args)
+                self._thread = _EngineThread()
+            future = asyncio.wrap_future(self._thread.submit(function, *args))
             try:
                 return await asyncio.shield(future)
             except asyncio.CancelledError:
@@ -167,6 +174,37 @@ class AsyncRunner:
             finally:
                 if future.done():
                     self._loop.detach()
+
+
+class _EngineThread:
+    """Makes calls one after the other. Not an executor of concurrent.futures: those are waited for when
+    the program ends, and a call whose event loop is gone would never come back."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue = queue.SimpleQueue()
+        threading.Thread(target=_serve, args=(self._calls,), name="penstock-async", daemon=True).start()
+
+    def submit(self, function: Callable, *args: Any) -> Future:
+        future: Future = Future()
+        self._calls.put((future, function, args))
+        return future
+
+    def end(self) -> None:
+        self._calls.put(None)
+
+    def __del__(self) -> None:
+        self.end()
+
+
+def _serve(calls: queue.SimpleQueue) -> None:
+    while (call := calls.get()) is not None:
+        future, function, args = call
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(function(*args))
+            except BaseException as error:
+                future.set_exception(error)
+        del call, future, function, args  # nothing is kept while the next one is waited for
 
 
 def _look_at(future: asyncio.Future) -> None:

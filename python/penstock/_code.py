@@ -157,8 +157,25 @@ class _Parts:
             return
         self._add_library(module.__name__)
         if not _is_library(module.__name__):
-            for member in sorted(members & vars(module).keys()):
-                self.add(getattr(module, member), f"{name}.{member}", module)
+            self._add_members(module, name, members)
+
+    def _add_members(self, module: types.ModuleType, name: str, members: set[str]) -> None:
+        for member in sorted(members):
+            inner = f"{module.__name__}.{member}"
+            if member in vars(module):
+                thing = getattr(module, member)
+            elif hasattr(module, "__path__") and importlib.util.find_spec(inner) is not None:
+                try:
+                    thing = importlib.import_module(inner)
+                except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+                    self._put(f"import {name}.{member}", module, f"fails: {type(error).__name__}")
+                    continue
+            else:
+                continue
+            if isinstance(thing, types.ModuleType) and thing.__name__ == inner:
+                self._add_members(thing, f"{name}.{member}", members - {member})
+            else:
+                self.add(thing, f"{name}.{member}", module)
 
     def _add_library(self, module_name: str) -> None:
         top = module_name.partition(".")[0]

@@ -110,6 +110,9 @@ class Runner:
 
     def cancel(self) -> None: ...
 
+    @property
+    def is_copied(self) -> bool: ...
+
     def set_enabled(self, id: str, enabled: bool) -> None: ...
 
     @staticmethod

@@ -11,6 +11,7 @@ import inspect
 import sys
 import types
 import typing
+import weakref
 from typing import Any
 
 from penstock._errors import InvalidArgumentError
@@ -154,8 +155,8 @@ def complete(described: tuple, instance: object, type_name: str) -> tuple:
     return (*described[:3], slots, *described[4:], is_coroutine, injections, node)
 
 
-# What is found out of a function is the same each time: keyed by the function itself.
-_manners: dict = {}
+# What is found out of a function is the same each time: keyed by the function itself, as long as it lives.
+_manners: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def _manner(target: Any) -> tuple:

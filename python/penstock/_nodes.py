@@ -14,12 +14,14 @@ import inspect
 import sys
 import types
 import typing
+import weakref
 
 from penstock import _kinds
 from penstock._errors import InvalidArgumentError, NotFoundError
 
-# Introspection of plain functions is the same each time: keyed by the function itself.
-_functions: dict = {}
+# Introspection of plain functions is the same each time: keyed by the function itself, as long as it lives (a
+# notebook makes them anew).
+_functions: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 # The same for a node of a plain function without parameters, whole.
 _plain: dict = {}
@@ -202,16 +204,20 @@ class _Face(typing.NamedTuple):
 
 
 def _face(function, type_name: str) -> _Face:
-    cached = _functions.get(function)
-    if cached is not None:
-        return cached
+    if not isinstance(function, types.FunctionType):
+        return _look_at(function)
+    face = _functions.get(function)
+    if face is None:
+        face = _functions[function] = _look_at(function)
+    return face
+
+
+def _look_at(function) -> _Face:
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError):
         # A builtin without a signature (max): anything goes by position.
-        face = _Face((), True, False, ("value",), ())
-        _functions[function] = face
-        return face
+        return _Face((), True, False, ("value",), ())
     hints = _hints(function)
     slots = []
     any_positional = any_keyword = False
@@ -228,11 +234,9 @@ def _face(function, type_name: str) -> _Face:
         positional = parameter.kind is not inspect.Parameter.KEYWORD_ONLY
         slots.append((parameter.name, not optional, has_default, positional, _type_text(hint)))
     signals = _signals(hints.get("return"), False)
-    face = _Face(
+    return _Face(
         tuple(slots), any_positional, any_keyword, signals, _signal_types(hints, False, signals)
     )
-    _functions[function] = face
-    return face
 
 
 def _check_params(function, type_name: str, params: dict, face: _Face) -> None:

@@ -88,7 +88,7 @@ def run(
     """
     inputs = dict(inputs or {})
     if not isinstance(tube, Tube):
-        tube = _load(tube, inputs)
+        tube = Tube._load(tube, inputs)  # which of them are tube-scoped is known after a look
     process_inputs = {k: v for k, v in inputs.items() if tube.inputs.get(k) == "process"}
     _warn_about_extra(inputs, set(tube.inputs), "the tube's inputs")
     if runner not in RUNNERS:
@@ -125,14 +125,3 @@ def _address(result: Any) -> str:
 
         warnings.warn(f"the result has no content address: {error} [PS0403]", stacklevel=3)
         return ""
-
-
-def _load(source: str | os.PathLike | dict, inputs: dict[str, Any]) -> Tube:
-    """Loads with those of ``inputs`` that are tube-scoped; which they are is known after a look."""
-    import warnings
-
-    from penstock._errors import ExtraInputWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExtraInputWarning)
-        return Tube.load(source, inputs=inputs)

@@ -44,7 +44,14 @@ class Tube:
         penstock.LoadError
             Everything that is wrong with the file, at once; ``error.diagnostics`` has it as data.
         """
-        inputs = dict(inputs or {})
+        tube = cls._load(source, dict(inputs or {}))
+        declared = {name for name, scope in tube.inputs.items() if scope == "tube"}
+        _warn_about_extra(tube._inputs, declared, "the tube's tube-scoped inputs")
+        return tube
+
+    @classmethod
+    def _load(cls, source: str | os.PathLike | dict, inputs: dict[str, Any]) -> Tube:
+        """load(); what is no input of the tube is ignored without a word."""
         name = "<text>"
         is_path = False
         if isinstance(source, dict):
@@ -68,8 +75,6 @@ class Tube:
         else:
             text = source
         plan = _core.load_plan(text, is_path, inputs, name)
-        declared = {name for name, scope, _ in plan.inputs if scope == "tube"}
-        _warn_about_extra(inputs, declared, "the tube's tube-scoped inputs")
         return cls(plan, text, is_path, inputs)
 
     @property

@@ -10,9 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from process_tools import shared_memory, wait_until_gone
 
 POINTS = 200 if os.environ.get("PENSTOCK_LONG_TESTS") else 24
 RUNNERS = ("sync", "threads", "processes")
@@ -57,24 +57,6 @@ class Memory:
 """
 
 
-def in_session(leader):
-    """Process ids, zombies left out, of the session that ``leader`` began."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == leader and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
-
-
-def shared_memory(before):
-    return {name for name in os.listdir("/dev/shm") if "penstock" in name} - before
-
-
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "interrupted.yaml").write_text(TUBE)
@@ -87,13 +69,6 @@ def start(folder, runner):
         [sys.executable, "-m", "penstock", "run", "interrupted.yaml", "--runner", runner, "--workers", "2", "-q"],
         cwd=folder, env=os.environ | {"PENSTOCK_HOME": str(folder / "home")}, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_until_gone(leader):
-    deadline = time.monotonic() + 5
-    while in_session(leader) and time.monotonic() < deadline:
-        time.sleep(0.005)  # processes of others end: there is nothing to wait on
-    return in_session(leader)
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

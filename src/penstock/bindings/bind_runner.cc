@@ -3,6 +3,7 @@
 #include <iterator>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "penstock/bindings/bind.h"
+#include "penstock/bindings/call_gate.h"
 #include "penstock/bindings/engine.h"
 #include "penstock/bindings/event_sink.h"
 #include "penstock/bindings/pipeline_file.h"
@@ -23,6 +25,7 @@
 #include "penstock/core/identity.h"
 #include "penstock/flow/history.h"
 #include "penstock/flow/metrics.h"
+#include "penstock/flow/policy.h"
 #include "penstock/flow/result_cache.h"
 #include "penstock/flow/run_limits.h"
 #include "penstock/flow/runner.h"
@@ -70,10 +73,15 @@ class CallbackObserver final : public flow::Observer {
       if (!make_event_.is_valid()) {
         make_event_ = nb::module_::import_("penstock._events").attr("make_event");
       }
-      callback_(make_event_(event.id, event.timestamp_us,
-                            nb::str(event.node_id.data(), event.node_id.size()),
-                            nb::str(event.signal.data(), event.signal.size()), event.epoch->root,
-                            path, nb::steal(unbox(*event.value))));
+      const nb::object made = make_event_(event.id, event.timestamp_us,
+                                          nb::str(event.node_id.data(), event.node_id.size()),
+                                          nb::str(event.signal.data(), event.signal.size()),
+                                          event.epoch->root, path, nb::steal(unbox(*event.value)));
+      const nb::object ignored =
+          nb::steal(call_python([&] { return PyObject_CallOneArg(callback_.ptr(), made.ptr()); }));
+      if (!ignored.is_valid()) {
+        return base::fail(take_python_error().with_context("callback"));
+      }
       return {};
     } catch (nb::python_error& e) {
       e.restore();
@@ -210,6 +218,19 @@ nb::list describe_nodes(const PyPlan& self) {
   return out;
 }
 
+/// An event loop lives as long as its runner; threads and workers from init() to deinit().
+CallGate::Movable movable(const flow::Plan& plan, std::string_view runner) {
+  const auto is_async = [](const flow::PlanNode& node) {
+    return node.op != nullptr && node.op->is_async();
+  };
+  if (runner == kAsyncRunner || std::ranges::any_of(plan.nodes(), is_async)) {
+    return CallGate::Movable::kNever;
+  }
+  const bool is_plain =
+      runner == "sync" && std::ranges::none_of(plan.nodes(), flow::needs_isolation);
+  return is_plain ? CallGate::Movable::kBetweenCalls : CallGate::Movable::kWhenClosed;
+}
+
 /// Runner with the interpreter lock handled: released for the whole call unless nodes that need it
 /// run on this very thread.
 class PyRunner {
@@ -226,7 +247,9 @@ class PyRunner {
   PyRunner(const PyPlan& plan, const ExecutorChoice& choice, std::uint64_t seed,
            std::optional<std::uint64_t> shuffle, std::int32_t max_epochs_in_flight, nb::object loop,
            bool cache, const nb::dict& resources, std::vector<std::string> tags)
-      : plan_(plan.plan), keep_lock_(choice.runner == "sync" && plan.plan->needs_host()) {
+      : plan_(plan.plan),
+        keep_lock_(choice.runner == "sync" && plan.plan->needs_host()),
+        gate_(&cancel_, movable(*plan.plan, choice.runner)) {
     flow::RunnerOptions options;
     options.name = choice.runner;
     options.seed = seed;
@@ -247,35 +270,39 @@ class PyRunner {
     runner_ = std::make_unique<flow::Runner>(plan.plan, std::move(executor), std::move(options));
   }
   ~PyRunner() {
+    if (gate_.is_copied()) {
+      // To end it would end the workers of the process that it runs in, and wait for threads that
+      // are not here.
+      (void)runner_.release();
+      return;
+    }
     const core::HostUnlock unlock;
     runner_.reset();
   }
 
   /// For a run of one epoch, before init().
   void skip_known(const nb::dict& inputs) {
-    check_free();
-    const Busy busy(*this);
+    const CallGate::Pass pass(gate_);
     unlocked([&, values = inputs_from(inputs)] { runner_->skip_known(values); });
   }
   void init() {
-    check_free();
-    const Busy busy(*this);
+    const CallGate::Pass pass(gate_);
     value_or_throw(unlocked([&] { return runner_->init(); }));
   }
+  /// In a copy of the process that it runs in: nothing.
   void deinit() {
-    check_free();
-    const Busy busy(*this);
+    if (gate_.is_copied()) {
+      return;
+    }
+    const CallGate::Pass pass(gate_, true);
     auto ended = unlocked([&] { return runner_->deinit(); });
     drop_deferred();
     value_or_throw(std::move(ended));
   }
+  /// Is this a copy, made by fork(), of the process that it runs in?
+  bool is_copied() const { return gate_.is_copied(); }
   /// Asks what runs now to end. From any thread.
-  void cancel() {
-    if (busy_) {
-      cancel_requested_ = true;
-      cancel_.cancel();
-    }
-  }
+  void cancel() { gate_.cancel(); }
 
   /// One epoch's result; None when there is none.
   nb::object process(const nb::dict& inputs) { return to_python(run_epoch(inputs).value); }
@@ -286,8 +313,7 @@ class PyRunner {
   }
 
   nb::list run(std::optional<std::int64_t> num_epochs, const nb::dict& inputs) {
-    check_free();
-    const Busy busy(*this);
+    const CallGate::Pass pass(gate_);
     nb::list results;
     auto status = unlocked([&, values = inputs_from(inputs)] {
       return runner_->run(num_epochs, values, [&](flow::EpochResult epoch) -> base::Status {
@@ -310,10 +336,10 @@ class PyRunner {
   }
 
   void set_enabled(const std::string& id, bool enabled) {
-    if (busy_) {
+    if (gate_.is_busy() && !gate_.is_copied()) {
       throw_error(flow::Runner::switch_while_running(id));
     }
-    const Busy busy(*this);
+    const CallGate::Pass pass(gate_);
     auto done =
         unlocked([&] { return enabled ? runner_->enable_node(id) : runner_->disable_node(id); });
     drop_deferred();
@@ -321,6 +347,7 @@ class PyRunner {
   }
 
   void add_callback(nb::callable callback) {
+    gate_.check_free();
     callbacks_.push_back(std::make_shared<CallbackObserver>(std::move(callback)));
     runner_->add_observer(callbacks_.back());
   }
@@ -328,6 +355,7 @@ class PyRunner {
 
   /// Hands every record of the run to `callable`, see event_sink.h.
   void add_sink(nb::callable callable) {
+    gate_.check_free();
     sinks_.push_back(std::make_shared<EventSink>(Ref(callable.release().ptr()), plan_));
     runner_->add_observer(sinks_.back());
   }
@@ -335,6 +363,8 @@ class PyRunner {
 
   /// Records the run in the user's history, with its results.
   void add_history(const nb::dict& inputs) {
+    gate_.check_free();
+    gate_.bind_to_process();
     auto history = std::make_shared<flow::HistoryObserver>(flow::user_data_folder());
     history->set_inputs(native_inputs_from(inputs).as_map());
     runner_->add_observer(std::move(history));
@@ -342,11 +372,17 @@ class PyRunner {
 
   /// Writes a page about the run while it runs.
   void add_report(const std::string& path, const nb::dict& inputs) {
+    gate_.check_free();
+    gate_.bind_to_process();
     runner_->add_observer(value_or_throw(report::HtmlReport::create(
         {.path = path, .name = {}, .command = {}, .inputs = native_inputs_from(inputs).as_map()})));
   }
 
+  /// Of the run so far; a callback may ask, another thread may not while a call is going on.
   nb::dict metrics() const {
+    if (gate_.is_busy_elsewhere()) {
+      gate_.check_free();
+    }
     const flow::RunMetrics& metrics = runner_->metrics();
     const flow::RunSummary summary = runner_->summary();
     nb::dict out, nodes;
@@ -379,31 +415,10 @@ class PyRunner {
 
  private:
   flow::EpochResult run_epoch(const nb::dict& inputs) {
-    check_free();
-    const Busy busy(*this);
+    const CallGate::Pass pass(gate_);
     auto result = unlocked([&, values = inputs_from(inputs)] { return runner_->process(values); });
     drop_deferred();
     return value_or_throw(std::move(result));
-  }
-
-  /// Marks the runner busy, so that a callback or a second thread gets an error, not a crash.
-  struct Busy {
-    explicit Busy(PyRunner& runner) : runner(runner) { runner.busy_ = true; }
-    ~Busy() {
-      runner.busy_ = false;
-      if (std::exchange(runner.cancel_requested_, false)) {
-        runner.cancel_.reset();
-      }
-    }
-    PyRunner& runner;
-  };
-
-  void check_free() const {
-    if (busy_) {
-      throw_error({base::ErrorCode::kFailedPrecondition,
-                   "this runner is running: one process() or run() at a time, and none from a "
-                   "callback or a node"});
-    }
   }
 
   std::shared_ptr<const flow::Plan> plan_;
@@ -411,8 +426,7 @@ class PyRunner {
   std::vector<std::shared_ptr<CallbackObserver>> callbacks_;
   std::vector<std::shared_ptr<EventSink>> sinks_;
   bool keep_lock_;
-  bool busy_ = false;              // with the lock held
-  bool cancel_requested_ = false;  // with the lock held
+  CallGate gate_;
   std::unique_ptr<flow::Runner> runner_;
 };
 
@@ -484,6 +498,8 @@ void bind_runner(nb::module_& m) {
       [](const std::string& id) { return value_or_throw(flow::SpecSources::instance().find(id)); },
       nb::arg("id"), "The path of the tube with this noob_id.");
 
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function([] { CallGate::end_all(); }));
+
   m.def("check_runner", [](const std::string& name) { value_or_throw(check_runner(name)); });
 
   nb::class_<PyRunner>(m, "Runner", nb::type_slots(runner_slots))
@@ -506,6 +522,7 @@ void bind_runner(nb::module_& m) {
       .def("init", &PyRunner::init)
       .def("deinit", &PyRunner::deinit)
       .def("cancel", &PyRunner::cancel)
+      .def_prop_ro("is_copied", &PyRunner::is_copied)
       .def("set_enabled", &PyRunner::set_enabled, nb::arg("id"), nb::arg("enabled"))
       .def_static(
           "refuse_switch",

@@ -7,6 +7,9 @@
 
 NB_MODULE(_core, m) {
   namespace b = penstock::bindings;
+  // A program may end with an open iterator or a daemon thread that holds a runner: no leak of
+  // ours.
+  nanobind::set_leak_warnings(false);
   b::install_python_bridge();
   m.def("set_no_event", [](nanobind::object sentinel) { b::set_no_event(sentinel.ptr()); });
   b::bind_cli(m);

@@ -1,5 +1,7 @@
 #include "penstock/bindings/py_host.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <memory>
 
@@ -21,6 +23,10 @@ constexpr int kMaxFreeBoxes = 4096;
 
 // The thread state this thread gave up in unlock(), to be restored in lock().
 thread_local PyThreadState* saved_thread = nullptr;
+
+// The thread that ends the interpreter; 0: none yet. Relaxed: nothing else is published by it, and
+// a thread that does not see it yet is stopped by Python itself.
+std::atomic<unsigned long> ending_thread{0};
 
 class PythonBridge final : public core::HostBridge {
  public:
@@ -80,16 +86,23 @@ class PythonBridge final : public core::HostBridge {
     if (saved_thread != nullptr) {
       PyThreadState* mine = saved_thread;
       saved_thread = nullptr;
-      PyEval_RestoreThread(mine);
+      call_python([&] { PyEval_RestoreThread(mine); });
     } else {
-      PyGILState_Ensure();  // a thread of ours: its state is kept until forget_thread()
+      // A thread of ours: its state is kept until forget_thread().
+      call_python([] { return PyGILState_Ensure(); });
     }
     drop_deferred();
   }
 
   void unlock() const override { saved_thread = PyEval_SaveThread(); }
 
-  bool is_locked() const override { return PyGILState_Check() != 0; }
+  bool is_locked() const override {
+    // After the end PyGILState_Check() says yes to everybody.
+    if (Py_IsInitialized() == 0 && !ends_interpreter()) [[unlikely]] {
+      stay();
+    }
+    return PyGILState_Check() != 0;
+  }
 
   void forget_thread() const override {
     if (saved_thread == nullptr || Py_IsInitialized() == 0) {
@@ -97,7 +110,7 @@ class PythonBridge final : public core::HostBridge {
     }
     PyThreadState* mine = saved_thread;
     saved_thread = nullptr;
-    PyEval_RestoreThread(mine);
+    call_python([&] { PyEval_RestoreThread(mine); });
     PyGILState_Release(PyGILState_UNLOCKED);
   }
 
@@ -202,6 +215,24 @@ PyObject* unbox(const core::Value& value) {
       return Py_NewRef(value.as_bool() ? Py_True : Py_False);
     default:
       return from_value(value);
+  }
+}
+
+void begin_interpreter_end() {
+  ending_thread.store(PyThread_get_thread_ident(), std::memory_order_relaxed);
+}
+
+bool is_interpreter_ending() {
+  return ending_thread.load(std::memory_order_relaxed) != 0;
+}
+
+bool ends_interpreter() {
+  return ending_thread.load(std::memory_order_relaxed) == PyThread_get_thread_ident();
+}
+
+void stay() {
+  while (true) {
+    ::pause();
   }
 }
 

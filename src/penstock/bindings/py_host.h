@@ -1,6 +1,8 @@
 // Python objects as host objects of the engine, and the interpreter lock as the engine sees it.
 #pragma once
 
+#include <cxxabi.h>
+
 #include <Python.h>
 
 #include "penstock/core/host.h"
@@ -41,6 +43,27 @@ core::Value box_by_identity(PyObject* object);
 /// `value` as a Python object, a new reference: host objects by identity, others converted. Null
 /// with a Python error set on failure.
 PyObject* unbox(const core::Value& value);
+
+/// Called by the thread that is about to end the interpreter.
+void begin_interpreter_end();
+/// Has begin_interpreter_end() been called; and by this thread? Any thread may ask.
+bool is_interpreter_ending();
+bool ends_interpreter();
+
+/// Keeps this thread for the rest of the process. Without the interpreter lock.
+[[noreturn]] void stay();
+
+/// Calls into Python, or asks for its lock. A thread that does so when the interpreter has begun to
+/// end is ended by it (pthread_exit), and the unwinding would run our destructors without the lock:
+/// such a thread stays here, as it does from Python 3.14 on.
+template <class Call>
+auto call_python(Call call) {
+  try {
+    return call();
+  } catch (abi::__forced_unwind&) {
+    stay();
+  }
+}
 
 /// Makes Python the host language of this process. Idempotent.
 void install_python_bridge();

@@ -142,9 +142,10 @@ PyObject* PyLoop::run(PyObject* awaitable, std::int64_t deadline_ns) {
   const Ref owned(awaitable);
   PyObject* const python = loop();
   const Ref timeout(seconds_left(deadline_ns));
-  return python != nullptr && timeout
-             ? PyObject_CallMethod(python, "run", "OO", awaitable, timeout.get())
-             : nullptr;
+  return python != nullptr && timeout ? call_python([&] {
+    return PyObject_CallMethod(python, "run", "OO", awaitable, timeout.get());
+  })
+                                      : nullptr;
 }
 
 base::Status PyLoop::start(PyObject* awaitable, const core::Call& call,

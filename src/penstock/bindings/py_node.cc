@@ -174,10 +174,10 @@ class CallableOperator final : public core::Operator {
       }
     }
     const CallScope scope(call.context);
-    PyObject* result =
-        failed ? nullptr
-               : PyObject_Vectorcall(callable_.get(), args + 1,
-                                     num_positional | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    PyObject* result = failed ? nullptr : call_python([&] {
+      return PyObject_Vectorcall(callable_.get(), args + 1,
+                                 num_positional | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    });
     base::Result<core::Step> step = core::Step::kDone;
     if (result == nullptr) {
       step = base::fail(take_python_error());
@@ -239,7 +239,7 @@ class GeneratorOperator final : public core::Operator {
 
   base::Result<core::Step> call(core::Call& call) const override {
     const CallScope scope(call.context);
-    PyObject* item = PyIter_Next(generator_.get());
+    PyObject* item = call_python([&] { return PyIter_Next(generator_.get()); });
     if (item == nullptr) {
       if (PyErr_Occurred() == nullptr) {
         return core::Step::kExhausted;

@@ -1,18 +1,68 @@
 #include "penstock/exec/process_peer.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <mutex>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
 #include "penstock/base/clock.h"
 
 namespace penstock::exec {
+namespace {
+
+/// Our ends of the life lines of this process's workers. A copy of the process that held them too
+/// would keep the workers alive after the run's own end. Thread-safe.
+class LifeLines {
+ public:
+  static LifeLines& instance() {
+    // Never destroyed: runs may outlive every static object.
+    static LifeLines* const lines = new LifeLines;
+    return *lines;
+  }
+  void add(int fd) {
+    const std::lock_guard lock(mutex_);
+    fds_.push_back(fd);
+  }
+  void remove(int fd) {
+    const std::lock_guard lock(mutex_);
+    std::erase(fds_, fd);
+  }
+
+ private:
+  LifeLines() {
+    std::ignore =
+        ::pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
+                         [] {
+                           instance().let_go();
+                           instance().mutex_.unlock();
+                         });
+  }
+
+  /// The numbers stay taken, since their owners in this copy would close them once more.
+  void let_go() {
+    const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (const int fd : fds_) {
+      ::dup3(nothing, fd, O_CLOEXEC);
+    }
+    fds_.clear();
+    ::close(nothing);
+  }
+
+  std::mutex mutex_;
+  std::vector<int> fds_;  ///< guarded by mutex_
+};
+
+}  // namespace
 
 namespace {
 
@@ -55,6 +105,11 @@ Peer::Peer(Child child, std::unique_ptr<Channel> channel, UniqueFd socket, Uniqu
       life_line_(std::move(life_line)),
       link_(std::move(channel), ChannelSocket(std::move(socket))),
       started_ns_(base::monotonic_ns()) {
+  LifeLines::instance().add(life_line_.get());
+}
+
+Peer::~Peer() {
+  LifeLines::instance().remove(life_line_.get());
 }
 
 void Peer::set_ready() {

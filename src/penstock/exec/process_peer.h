@@ -31,6 +31,10 @@ class Peer {
  public:
   enum class State : std::uint8_t { kStarting, kReady, kGone };
 
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  ~Peer();
+
   /// Starts a process; it is kStarting until its kReady frame comes, and takes frames already.
   /// `worker` counts from 1.
   static base::Result<std::unique_ptr<Peer>> start(const PeerSetup& setup, std::int32_t worker);

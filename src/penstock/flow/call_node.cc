@@ -1,24 +1,16 @@
 #include "penstock/flow/call_node.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <new>
 
 #include "penstock/base/clock.h"
+#include "penstock/base/forks.h"
 #include "penstock/base/out_of_memory.h"
 #include "penstock/flow/isolation.h"
 
 namespace penstock::flow {
 namespace {
-
-// How often this process has been copied by fork(), counted in the copies.
-std::atomic<int> num_forks{0};
-
-int watch_forks() {
-  return ::pthread_atfork(nullptr, nullptr, [] { ++num_forks; });
-}
 
 /// The abstract access with the two extras call_node() asks for.
 struct PlainAccess {
@@ -125,9 +117,7 @@ void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, C
                           .policy = node.policy.get(),
                           .is_kept = node.is_kept,
                           .own_assets = node.own_assets};
-  static const int watched = watch_forks();
-  (void)watched;
-  const int forks = num_forks.load();
+  const int forks = base::num_forks();
   const std::int64_t start_ns = base::fast_ns();
   scratch.context.deadline_ns = 0;
   if (target.policy != nullptr) [[unlikely]] {
@@ -138,7 +128,7 @@ void run_task(const TaskAccess& access, const Task& task, std::int32_t worker, C
     scratch.context.deadline_ns = target.policy->deadline_ns(start_ns);
   }
   auto step = call_node(PlainAccess{access}, target, task, scratch, later);
-  if (num_forks.load() != forks) [[unlikely]] {
+  if (base::num_forks() != forks) [[unlikely]] {
     ::_exit(0);  // a copy that the node made, and that came back here as if it were the worker
   }
   scratch.converted.clear();

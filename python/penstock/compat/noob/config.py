@@ -16,7 +16,10 @@ _from_entry_points: list[Path] | None = None
 
 def add_config_source(path: str | os.PathLike) -> None:
     """Look for tubes by ``noob_id`` in the files under ``path`` too."""
-    _extra.append(Path(path))
+    folder = Path(path)
+    if folder in _extra:
+        _extra.remove(folder)
+    _extra.append(folder)
     penstock.add_config_source(path)
 
 
