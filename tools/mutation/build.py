@@ -152,10 +152,10 @@ def install() -> None:
     ask = "import sysconfig; print(sysconfig.get_path('platlib'))"
     site = Path(subprocess.run([PYTHON, "-c", ask], capture_output=True, check=True, text=True).stdout.strip())
     shared = Path(subprocess.run([ROOT / ".venv/bin/python", "-c", ask], capture_output=True, check=True, text=True).stdout.strip())
-    (site / "shared.pth").write_text(f"{shared}\n")
-    # The table pack looks for Arrow's libraries beside the package.
-    if not (site / "pyarrow").is_symlink():
-        (site / "pyarrow").symlink_to(shared / "pyarrow")
+    # Links, not a path file: a library must lie in the environment that it is imported in.
+    for package in shared.iterdir():
+        if package.name not in {"penstock", "__pycache__"} and package.suffix != ".pth" and not (site / package.name).is_symlink():
+            (site / package.name).symlink_to(package)
     command = ["cmake", "--install", str(BUILD), "--component", "python", "--prefix", str(site)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -25,9 +25,9 @@ class Verdict:
 
 
 def judge(number: int, trials: list[Trial], python_s: float) -> Verdict:
-    """Tries the cheapest programs first, then at most `python_s` seconds of Python tests, the fastest first."""
+    """Tries the cheapest programs first, then at most `python_s` seconds of Python tests."""
     groups: dict[str, list[Trial]] = {}
-    for trial in sorted(trials, key=lambda trial: trial.seconds):
+    for trial in trials:
         if number in trial.sites:
             groups.setdefault(trial.program, []).append(trial)
     if "pytest" in groups:
@@ -41,33 +41,32 @@ def judge(number: int, trials: list[Trial], python_s: float) -> Verdict:
 
 
 def within(trials: list[Trial], seconds: float) -> list[Trial]:
-    out = []
-    for trial in trials:
+    """The fastest tests, as many as the time allows, in the order in which they are written."""
+    fastest = set()
+    for trial in sorted(trials, key=lambda trial: trial.seconds):
         seconds -= trial.seconds
         if seconds < 0:
             break
-        out.append(trial)
-    return out
+        fastest.add(trial.name)
+    return [trial for trial in trials if trial.name in fastest]
 
 
 def try_group(number: int, program: str, group: list[Trial]) -> Verdict | None:
-    seconds = {trial.name: trial.seconds for trial in group}
-    ended, name = attempt(number, program, group)
-    if ended is None:
-        return None
-    # A test may fail by chance on a busy machine: it must do so again, and must not without the mutant.
-    if name in seconds:
+    while group:
+        ended, name = attempt(number, program, group)
+        if ended is None:
+            return None
         alone = [trial for trial in group if trial.name == name]
-        again, _ = attempt(number, program, alone)
-        if again is None:
-            again, _ = attempt(number, program, group)
-        sane, _ = attempt(None, program, alone)
-    else:
-        again, _ = attempt(number, program, group)
-        sane, _ = attempt(None, program, group)
-    if again is None or sane is not None:
-        return None
-    return Verdict(True, f"{program} {name}", ended)
+        if is_sure(number, program, alone) or is_sure(number, program, group):
+            return Verdict(True, f"{program} {name}", ended)
+        # It failed by chance, or after certain others: the rest may still see the mutant.
+        group = [trial for trial in group if trial.name != name] if alone else []
+    return None
+
+
+def is_sure(number: int, program: str, group: list[Trial]) -> bool:
+    """Whether these tests fail again with the mutant, and pass without it."""
+    return bool(group) and attempt(number, program, group)[0] is not None and attempt(None, program, group)[0] is None
 
 
 def attempt(number: int | None, program: str, group: Iterable[Trial]) -> tuple[str | None, str]:
