@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -39,6 +40,19 @@ def flaky(x, folder, failures=2, error="Busy"):
     if count(folder, x) <= failures:
         raise {"Busy": Busy, "ValueError": ValueError}[error](f"busy with {x}")
     return x * 10
+
+
+class Interrupted(Exception):
+    """Ctrl-C comes while its text is made."""
+
+    def __str__(self):
+        signal.raise_signal(signal.SIGINT)
+        return "never read"
+
+
+def interrupted(x, folder):
+    count(folder, x)
+    raise Interrupted
 
 
 def odd(x, folder):

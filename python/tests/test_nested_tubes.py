@@ -190,6 +190,50 @@ def test_tube_inputs_come_from_params_then_from_around_then_from_the_default(fol
             assert runner.process() == expected
 
 
+def test_nested_tubes_side_by_side_take_from_around_and_not_from_each_other(folder):
+    folder(
+        "child.yaml",
+        """
+        input:
+          right: {type: int, default: 10}
+        nodes:
+          one: {type: penstock.testing.count_source, params: {start: 1}}
+          product: {type: penstock.testing.multiply, depends: [{left: one.index}], params: {right: input.right}}
+          out: {type: return, depends: product.value}
+        """,
+    )
+    parent = folder(
+        "parent.yaml",
+        """
+        input:
+          right: {type: int}
+        nodes:
+          a: {type: tube, params: {tube: child.yaml, right: 3}}
+          b: {type: tube, params: {tube: child.yaml}}
+          c: {type: tube, params: {tube: child.yaml, right: input.right}}
+          out: {type: return, depends: [{a: a.value}, {b: b.value}, {c: c.value}]}
+        """,
+    )
+    with ps.SynchronousRunner(ps.Tube.load(str(parent), inputs={"right": 7})) as runner:
+        assert runner.process() == {"a": 3, "b": 7, "c": 7}
+
+
+def test_a_tube_has_the_nodes_of_all_that_it_extends(folder):
+    folder("one.yaml", "nodes:\n  one: {type: penstock.testing.count_source, params: {start: 1}}\n")
+    folder("two.yaml", "nodes:\n  two: {type: penstock.testing.count_source, params: {start: 2}}\n")
+    folder("three.yaml", "nodes:\n  one: {type: penstock.testing.count_source, params: {start: 3}}\n")
+    top = folder(
+        "top.yaml",
+        """
+        extends: [one.yaml, two.yaml, three.yaml]
+        nodes:
+          out: {type: return, depends: [{one: one.index}, {two: two.index}]}
+        """,
+    )
+    with ps.SynchronousRunner(ps.Tube.load(str(top))) as runner:
+        assert runner.process() == {"one": 3, "two": 2}
+
+
 def test_extends_merges_key_by_key_and_the_last_return_wins(folder):
     folder(
         "base.yaml",

@@ -291,6 +291,18 @@ def test_ctrl_c_ends_the_wait_at_once(runner, tmp_path):
     assert calls(tmp_path, 1) == 1
 
 
+@pytest.mark.parametrize("runner", ["sync", "threads"])
+def test_ctrl_c_while_a_failure_is_described_is_no_failure_to_try_again(runner, tmp_path):
+    node = {
+        "type": "policy_nodes.interrupted",
+        "params": {"x": 1, "folder": str(tmp_path)},
+        "retry": {"attempts": 9, "backoff_ms": 3600000, "max_ms": 3600000},
+    }
+    with pytest.raises(KeyboardInterrupt):
+        ps.run({"nodes": {"node": node}}, runner=runner, history=False)
+    assert calls(tmp_path, 1) == 1
+
+
 # ---- timeout_ms
 
 

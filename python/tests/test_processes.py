@@ -53,6 +53,12 @@ def test_same_results_and_address_as_the_synchronous_runner(no_leftovers):
     assert len(sync.results) == 40
 
 
+def test_programs_that_a_node_starts_get_no_descriptor_of_the_worker():
+    with ps.MultiProcessRunner(one("inheritable"), max_workers=1) as runner:
+        # What this process was given by whoever started it goes on to all.
+        assert runner.process(x=1) == process_nodes.inheritable(x=1)
+
+
 def test_killed_workers_change_nothing(no_leftovers):
     wanted = ps.run(TUBE).results
     before = children()

@@ -241,6 +241,14 @@ void install_python_bridge() {
   core::install_host_bridge(&bridge);
 }
 
+namespace {
+
+base::Error interruption() {
+  return {base::ErrorCode::kCancelled, "interrupted"};
+}
+
+}  // namespace
+
 base::Error take_python_error() {
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
   PyErr_Fetch(&type, &value, &trace);
@@ -250,7 +258,7 @@ base::Error take_python_error() {
   }
   base::Error error(base::ErrorCode::kInternal, "unknown Python error");
   if (type != nullptr && PyErr_GivenExceptionMatches(type, PyExc_KeyboardInterrupt) != 0) {
-    error = base::Error(base::ErrorCode::kCancelled, "interrupted");
+    error = interruption();
   } else if (value != nullptr) {
     // The text is made in Python (penstock._errors), where tracebacks are easy to take apart.
     PyObject* module = PyImport_ImportModule("penstock._errors");
@@ -265,13 +273,17 @@ base::Error take_python_error() {
                   .with_trace(text != nullptr ? text : "")
                   .with_id(id != nullptr ? id : "")
                   .with_help(help != nullptr ? help : "");
-    } else {
+    }
+    // The user may ask to stop while the text is made.
+    bool interrupted = false;
+    if (PyErr_Occurred() != nullptr) {
+      interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
       PyErr_Clear();
       error = base::Error(base::ErrorCode::kInternal, Py_TYPE(value)->tp_name);
     }
     Py_XDECREF(parts);
     Py_XDECREF(module);
-    error = error.with_cause(keep_exception(value));
+    error = interrupted ? interruption() : error.with_cause(keep_exception(value));
   }
   Py_XDECREF(type);
   Py_XDECREF(value);

@@ -5,14 +5,21 @@
 // multiformats 0.3.1.
 #include "penstock/core/identity.h"
 
+#include <algorithm>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <limits>
 #include <map>
+#include <span>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "penstock/core/hash.h"
 #include "penstock/core/random_value.h"
 
 namespace penstock::core {
@@ -337,6 +344,18 @@ TEST(CidTest, TextRoundTripsAndRejectsDamage) {
     ASSERT_FALSE(cid.has_value()) << bad;
     EXPECT_EQ(cid.error().code(), base::ErrorCode::kInvalidArgument);
   }
+}
+
+TEST(HashTest, StartsNoMoreThreadsThanThereAreCores) {
+  const std::vector<std::byte> byte(1);
+  const std::vector<std::span<const std::byte>> blocks(64, byte);
+  std::vector<Digest> digests(blocks.size());
+  hash_blocks(blocks, digests, 64);
+  for (const Digest& digest : digests) {
+    EXPECT_EQ(digest, hash_bytes(byte));
+  }
+  const std::filesystem::directory_iterator tasks("/proc/self/task"), end;
+  EXPECT_LE(std::distance(tasks, end), std::max(1U, std::thread::hardware_concurrency()));
 }
 
 }  // namespace

@@ -479,6 +479,11 @@ TEST(TableTest, CreateRefusesWhatTheSchemaDoesNotSay) {
                   .buffers = {std::nullopt},
                   .children = {int_column({1}, std::nullopt)}},
                  ErrorCode::kInvalidArgument, "length of a child: seen 1, wanted 2");
+  expect_refused({.format = "+w:3",
+                  .length = 2,
+                  .buffers = {std::nullopt},
+                  .children = {int_column({1, 2, 3, 4, 5}, std::nullopt)}},
+                 ErrorCode::kInvalidArgument, "length of a child: seen 5, wanted 6");
   expect_refused({.format = "g",
                   .length = 1,
                   .buffers = {std::nullopt, std::string(8, ' ')},
@@ -489,6 +494,12 @@ TEST(TableTest, CreateRefusesWhatTheSchemaDoesNotSay) {
                   .buffers = {std::nullopt, " "},
                   .dictionary = {{.format = "b", .length = 1, .buffers = {std::nullopt, " "}}}},
                  ErrorCode::kUnimplemented, "dictionary");
+}
+
+TEST(TableTest, AnEmptyColumnNeedsNoBuffers) {
+  const auto table =
+      table_of({{.format = "i", .length = 0, .buffers = {std::nullopt, std::nullopt}}});
+  EXPECT_TRUE(equal(*table, *table_of({int_column({}, std::nullopt)})).value());
 }
 
 TEST(TableTest, DictionaryIndexBeyondTheEndIsRefused) {

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <functional>
+#include <limits>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,6 +16,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "penstock/base/clock.h"
 #include "penstock/exec/inline_executor.h"
 #include "penstock/exec/process_test_support.h"
 #include "penstock/exec/shm_arena.h"
@@ -170,8 +173,8 @@ struct Bench {
     }
     return out;
   }
-  Value call(std::string_view id, Value input) {
-    testing::Row row{.inputs = {std::move(input)}};
+  Value call(std::string_view id, Value input, std::int64_t epoch = 0) {
+    testing::Row row{.inputs = {std::move(input)}, .outputs = {}, .epoch = epoch};
     const flow::Task task = access.task(node(id), row);
     EXPECT_TRUE(executor.submit({&task, 1}).has_value());
     status = wait_all(1)[0].status;
@@ -303,6 +306,20 @@ TEST(ProcessExecutorTest, StartsAgainAfterStop) {
   }
 }
 
+TEST(ProcessExecutorTest, IdleWorkersEndAsSoonAsTheyAreAsked) {
+  // Those that do not are ended after half a second. The best of several: the machine may be busy.
+  std::int64_t best_ns = std::numeric_limits<std::int64_t>::max();
+  for (int i = 0; i < 10 && best_ns > 300'000'000; ++i) {
+    Bench bench(kEcho, testing::options(kEcho, 2));
+    ASSERT_TRUE(bench.executor.start(bench.access).has_value());
+    EXPECT_EQ(bench.call("echo", Value::integer(i)).as_int(), i);
+    const std::int64_t begun = base::monotonic_ns();
+    bench.executor.stop();
+    best_ns = std::min(best_ns, base::monotonic_ns() - begun);
+  }
+  EXPECT_LE(best_ns, 300'000'000);
+}
+
 TEST(ProcessExecutorTest, StatesGoOnAfterStopAndStart) {
   const std::string yaml = kChain;
   Bench bench(yaml, testing::options(yaml, 2));
@@ -313,6 +330,61 @@ TEST(ProcessExecutorTest, StatesGoOnAfterStopAndStart) {
     bench.executor.stop();
   }
   EXPECT_THAT(seen, ElementsAre(1, 4, 13));
+}
+
+TEST(ProcessExecutorTest, AFailedEpochStaysFailedInANewWorker) {
+  const std::string yaml =
+      "nodes:\n  source: {type: test.source}\n"
+      "  count: {type: test.counter_but_13, depends: [x: source.value]}\n";
+  Bench bench(yaml, testing::options(yaml, 1));
+  ASSERT_TRUE(bench.executor.start(bench.access).has_value());
+  EXPECT_EQ(bench.call("count", Value::integer(1), 0), Value::integer(1));
+  EXPECT_TRUE(bench.call("count", Value::integer(13), 1).is_absent());
+  EXPECT_EQ(bench.status.error().code(), ErrorCode::kOutOfRange);
+  for (int round = 0; round < 2; ++round) {
+    // The rest of the epoch is not called, before its worker has been replaced and after.
+    EXPECT_TRUE(bench.call("count", Value::integer(5), 1).is_absent());
+    ASSERT_FALSE(bench.status.has_value());
+    EXPECT_EQ(bench.status.error().code(), ErrorCode::kCancelled);
+    ASSERT_EQ(::kill(bench.executor.worker_pids().at(0), SIGKILL), 0);
+  }
+  EXPECT_EQ(bench.call("count", Value::integer(4), 2), Value::integer(3 * (3 * 1 + 13) + 4));
+  EXPECT_GE(bench.executor.num_replaced(), 1);
+}
+
+TEST(ProcessExecutorTest, AWorkerThatEndsIsReplacedBeforeItIsNeeded) {
+  Bench bench(kChain, testing::options(kChain, 2));
+  ASSERT_TRUE(bench.executor.start(bench.access).has_value());
+  // The node's own worker, and the one that has nothing to do.
+  for (const std::size_t index : {0U, 1U}) {
+    const auto pids = bench.executor.worker_pids();
+    ASSERT_EQ(pids.size(), 2U);
+    const std::int64_t replaced = bench.executor.num_replaced();
+    ASSERT_EQ(::kill(pids[index], SIGKILL), 0);
+    while (bench.executor.num_replaced() == replaced) {
+      bench.call("count", Value::integer(1));
+      ASSERT_TRUE(bench.status.has_value()) << bench.status.error().message();
+    }
+    EXPECT_EQ(bench.executor.worker_pids().size(), 2U);
+  }
+}
+
+TEST(ProcessExecutorTest, TheEndOfACallWakesTheRun) {
+  const std::string yaml =
+      "nodes:\n  source: {type: test.source}\n"
+      "  sleep: {type: test.sleep, params: {ms: 1}, depends: [x: source.value]}\n";
+  Bench bench(yaml, testing::options(yaml, 2));
+  ASSERT_TRUE(bench.executor.start(bench.access).has_value());
+  // Without it the run looks every 10 ms. The best of several: the machine may be busy.
+  std::int64_t best_ns = std::numeric_limits<std::int64_t>::max();
+  for (int i = 0; i < 20 && best_ns > 100'000'000; ++i) {
+    const std::int64_t begun = base::monotonic_ns();
+    for (int call = 0; call < 20; ++call) {
+      bench.call("sleep", Value::integer(call));
+    }
+    best_ns = std::min(best_ns, base::monotonic_ns() - begun);
+  }
+  EXPECT_LE(best_ns, 100'000'000);
 }
 
 TEST(ProcessExecutorTest, AValueThatCannotLeaveIsOneClearError) {

@@ -131,6 +131,17 @@ const std::map<std::string, Body, std::less<>>& bodies() {
         },
         {"x"},
         true}},
+      {"test.counter_but_13",
+       {[](const Value&, Call& call) -> Result<Step> {
+          auto& state = static_cast<Sum&>(*call.state);
+          state.value = state.value * 3 + input(call, 0).as_int();
+          if (input(call, 0).as_int() == 13) {
+            return base::fail(ErrorCode::kOutOfRange, "thirteen");
+          }
+          return emit(call, Value::integer(state.value));
+        },
+        {"x"},
+        true}},
       {"test.tensor",
        {[](const Value& params, Call& call) -> Result<Step> {
           PENSTOCK_ASSIGN_OR_RETURN(

@@ -12,7 +12,6 @@
 #include "penstock/exec/process_history.h"
 #include "penstock/exec/process_placement.h"
 #include "penstock/exec/process_test_support.h"
-#include "penstock/exec/shm_copies.h"
 
 namespace penstock::exec {
 namespace {
@@ -147,23 +146,6 @@ TEST(PlacementTest, PinsStatesAndFillsTheLeastLoaded) {
   EXPECT_LT(more, 1000);
   placement.lost(0);
   EXPECT_TRUE(placement.has_room(0, two));
-}
-
-TEST(CopyCacheTest, FindsExactlyTheSameBytesAndStaysBounded) {
-  CopyCache cache(1000);
-  const auto source = core::Buffer::allocate(600);
-  const auto copy = core::Buffer::allocate(600);
-  const std::span<const std::byte> bytes(source->data(), 600);
-  cache.add(source, bytes, copy);
-  EXPECT_EQ(cache.find(bytes), copy);
-  EXPECT_EQ(cache.find(bytes.first(599)), nullptr);
-  const auto other = core::Buffer::allocate(500);
-  cache.add(other, {other->data(), 500}, other);
-  EXPECT_EQ(cache.find(bytes), nullptr);
-  EXPECT_EQ(cache.find({other->data(), 500}), other);
-  cache.clear();
-  EXPECT_EQ(cache.find({other->data(), 500}), nullptr);
-  EXPECT_EQ(other.use_count(), 1);
 }
 
 }  // namespace

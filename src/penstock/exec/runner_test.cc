@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <new>
+#include <set>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -10,6 +11,8 @@
 
 #include "penstock/exec/inline_executor.h"
 #include "penstock/exec/thread_executor.h"
+#include "penstock/flow/metrics.h"
+#include "penstock/flow/observer.h"
 #include "penstock/flow/spec_yaml.h"
 #include "penstock/flow/test_operators.h"
 
@@ -89,6 +92,45 @@ nodes:
   out: {type: return, depends: double.value}
 )");
   EXPECT_EQ(run_all(*runner), integers({0, 2, 4, 6}));
+}
+
+/// The workers that ran nodes.
+class WorkersSeen final : public flow::Observer {
+ public:
+  std::uint32_t detail() const override { return kNodeRuns; }
+  void on_node_run(const flow::NodeRun& run) override { workers.insert(run.worker); }
+  std::set<std::int32_t> workers;
+};
+
+TEST_P(RunnerTest, SaysWhichWorkerRanANode) {
+  auto runner = make(R"(
+nodes:
+  count: {type: test.count, params: {limit: 200}}
+  double: {type: test.add, depends: [{a: count.value}, {b: count.value}]}
+  out: {type: return, depends: double.value}
+)");
+  const auto seen = std::make_shared<WorkersSeen>();
+  runner->add_observer(seen);
+  EXPECT_EQ(run_all(*runner).size(), 200U);
+  ASSERT_FALSE(seen->workers.empty());
+  EXPECT_GE(*seen->workers.begin(), 0);
+  EXPECT_LE(*seen->workers.rbegin(), GetParam().threads);
+  if (GetParam().threads > 0) {
+    EXPECT_GT(*seen->workers.rbegin(), 0);  // 0 is the runner's own thread
+  }
+}
+
+TEST_P(RunnerTest, EndsWhenNothingThatIsLeftLeadsAnywhere) {
+  auto runner = make(R"(
+nodes:
+  short: {type: test.count, params: {limit: 3}}
+  long: {type: test.count, params: {limit: 1000}}
+  sum: {type: test.add, depends: [{a: short.value}, {b: long.value}]}
+)");
+  EXPECT_TRUE(run_all(*runner).empty());
+  // No more than the epochs that were begun before the short source ended.
+  EXPECT_EQ(runner->metrics().nodes()[3].runs, 3);
+  EXPECT_LE(runner->metrics().nodes()[2].runs, 3 + 1 + 8);
 }
 
 TEST_P(RunnerTest, SwitchesNodesBetweenEpochsAndKeepsTheirState) {

@@ -191,6 +191,34 @@ TEST(BufferExchangeTest, RefusesWhatCannotBeTrue) {
   EXPECT_EQ(exchange.give_back({&never, 1}).error().code(), base::ErrorCode::kDataLoss);
 }
 
+TEST(BufferExchangeTest, RefusesABufferOutsideItsSegment) {
+  constexpr std::int64_t kSize = 1 << 16;
+  auto pair = ChannelSocket::make_pair();
+  ASSERT_TRUE(pair.has_value());
+  ChannelSocket left(std::move(pair->first)), right(std::move(pair->second));
+  const auto segment = Segment::create(kSize);
+  ASSERT_TRUE(segment.has_value());
+  // An id of no segment of ours, as that of another process is.
+  const SegmentId id = (*segment)->id() + 1'000'000;
+  ASSERT_TRUE(left.send_segment({.id = id, .size_bytes = kSize}, (*segment)->fd()).has_value());
+  BufferExchange exchange(&right);
+  const auto borrow = [&](std::int64_t offset, std::int64_t size_bytes) {
+    return exchange.borrow({.segment = id, .offset = offset, .size_bytes = size_bytes});
+  };
+  EXPECT_TRUE(borrow(0, kSize).has_value());
+  EXPECT_TRUE(borrow(kSize - 1, 1).has_value());
+  EXPECT_TRUE(borrow(kSize, 0).has_value());
+  for (const auto& [offset, size] :
+       {std::pair(std::int64_t{1}, kSize), std::pair(kSize, std::int64_t{1}),
+        std::pair(kSize + 1, std::int64_t{0}), std::pair(std::int64_t{-1}, std::int64_t{1}),
+        std::pair(std::int64_t{0}, std::int64_t{-1}),
+        std::pair(std::int64_t{1}, std::int64_t{INT64_MAX})}) {
+    const auto refused = borrow(offset, size);
+    ASSERT_FALSE(refused.has_value()) << offset << " " << size;
+    EXPECT_EQ(refused.error().code(), base::ErrorCode::kDataLoss);
+  }
+}
+
 TEST(StreamCopyTest, CopiesWhatMemcpyCopiesAndNothingElse) {
   std::mt19937_64 random(std::random_device{}());
   std::vector<std::byte> from(20 << 20);

@@ -2,6 +2,10 @@
 #include "penstock/flow/graph_draw.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -111,6 +115,93 @@ TEST(GraphDrawTest, KeepsNodesOfALayerApart) {
       EXPECT_GE(boxes[i].second - boxes[i - 1].second, 40.0);
     }
   }
+}
+
+struct Rect {
+  double x = 0, y = 0, width = 0, height = 0;
+  double right() const { return x + width; }
+  double middle() const { return y + height / 2; }
+};
+
+// The box of each node, by its id.
+std::map<std::string, Rect> rects_of(const std::string& svg) {
+  std::map<std::string, Rect> out;
+  for (std::size_t at = svg.find("<rect"); at != std::string::npos;
+       at = svg.find("<rect", at + 1)) {
+    Rect rect;
+    EXPECT_EQ(std::sscanf(svg.c_str() + svg.find(" x=", at),
+                          " x=\"%lf\" y=\"%lf\" width=\"%lf\" height=\"%lf\"", &rect.x, &rect.y,
+                          &rect.width, &rect.height),
+              4);
+    const std::size_t title = svg.rfind("<title>", at) + 7;
+    out[svg.substr(title, svg.find_first_of(":<", title) - title)] = rect;
+  }
+  return out;
+}
+
+struct Line {
+  double from_x = 0, from_y = 0, to_x = 0, to_y = 0;
+};
+
+// The line from one node to another, where no bend lies between them.
+Line line_of(const std::string& svg, const std::string& from, const std::string& to) {
+  const std::size_t title = svg.find("<title>" + from + " -&gt; " + to);
+  EXPECT_NE(title, std::string::npos) << from << " to " << to;
+  Line line;
+  double unused = 0;
+  EXPECT_EQ(std::sscanf(svg.c_str() + svg.rfind(" d=\"M", title),
+                        " d=\"M%lf %lfC%lf %lf %lf %lf %lf %lf\"", &line.from_x, &line.from_y,
+                        &unused, &unused, &unused, &unused, &line.to_x, &line.to_y),
+            8);
+  return line;
+}
+
+TEST(GraphDrawTest, TheFrameLeavesTheSameMarginOnAllSides) {
+  const std::string svg =
+      draw_graph(tube("nodes:\n  a: {type: sum}\n  b: {type: sum, depends: a.value}\n"
+                      "  long_name_of_a_node: {type: sum, depends: a.value}\n"),
+                 GraphFormat::kSvg);
+  double width = 0, height = 0, left = 1e9, right = 0, top = 1e9, bottom = 0;
+  ASSERT_EQ(std::sscanf(svg.c_str() + svg.find(" width="), " width=\"%lf\" height=\"%lf\"", &width,
+                        &height),
+            2);
+  for (const auto& [id, rect] : rects_of(svg)) {
+    left = std::min(left, rect.x);
+    right = std::max(right, rect.right());
+    top = std::min(top, rect.y);
+    bottom = std::max(bottom, rect.y + rect.height);
+  }
+  EXPECT_EQ(left, 16);
+  EXPECT_EQ(top, 16);
+  EXPECT_NEAR(width - right, 16, 0.6);  // the frame's size is whole pixels
+  EXPECT_NEAR(height - bottom, 16, 0.6);
+}
+
+TEST(GraphDrawTest, LinesStartAtOneBoxAndEndJustBeforeTheOther) {
+  const std::string svg = draw_graph(tube(R"(
+nodes:
+  a: {type: sum}
+  b: {type: sum}
+  c: {type: sum}
+  all: {type: sum, depends: [a.value, b.value, c.value]}
+)"),
+                                     GraphFormat::kSvg);
+  std::map<std::string, Rect> rects = rects_of(svg);
+  ASSERT_EQ(rects.size(), 4U);
+  std::vector<double> ends;
+  for (const std::string from : {"a", "b", "c"}) {
+    const Line line = line_of(svg, from, "all");
+    EXPECT_EQ(line.from_x, rects[from].right());
+    EXPECT_EQ(line.from_y, rects[from].middle());
+    EXPECT_EQ(line.to_x, rects["all"].x - 5);  // room for the tip
+    ends.push_back(line.to_y - rects["all"].middle());
+  }
+  // In the order of where they come from, around the middle of the side.
+  std::vector<std::string> order = {"a", "b", "c"};
+  std::ranges::sort(order, {}, [&](const std::string& id) { return rects[id].y; });
+  std::ranges::sort(ends);
+  EXPECT_THAT(ends, testing::ElementsAre(-11, 0, 11));
+  EXPECT_LT(line_of(svg, order[0], "all").to_y, line_of(svg, order[2], "all").to_y);
 }
 
 TEST(GraphDrawTest, DrawsLargeTubesInBoundedTime) {

@@ -55,6 +55,12 @@ RunRecord sample(const std::string& id, std::int64_t started_us) {
   run.inputs = {{"late", "15"}};
   run.nodes = {{.id = "a", .type = "sum", .runs = 3, .total_ns = 12}};
   run.cids = {{.epoch = 2, .cid = "bafy" + id, .root = {}}};
+  run.reuse = {{.node = "a",
+                .epoch = 2,
+                .path = {0, 3},
+                .is_reused = true,
+                .key = "cd34",
+                .parts = {{"code", "sha"}, {"input x", "7"}}}};
   return run;
 }
 

@@ -11,7 +11,7 @@
 
 namespace penstock::flow {
 
-/// Durations in logarithmic buckets (8 per octave, 1 ns to ~1 h): quantiles within 9 %.
+/// Durations in buckets (8 per octave, 1 ns to ~1 h): quantiles at most an eighth too high.
 class DurationHistogram {
  public:
   static constexpr int kBuckets = 42 * 8;

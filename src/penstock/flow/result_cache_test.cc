@@ -272,5 +272,25 @@ TEST_F(ResultCacheTest, TwoProcessesKeepOneKeyAtOnce) {
   EXPECT_EQ(num_temporary(), 0U);
 }
 
+TEST_F(ResultCacheTest, TheUsersCacheIsAsLargeAsTheEnvironmentSays) {
+  ::setenv("PENSTOCK_HOME", home_.c_str(), 1);
+  for (const auto& [said, wanted] : {std::pair("0", 0LL), std::pair("60000", 60'000LL),
+                                     std::pair("9223372036854775807", 9223372036854775807LL)}) {
+    ::setenv("PENSTOCK_CACHE_BYTES", said, 1);
+    const auto cache = open_cache_folder();
+    ASSERT_TRUE(cache.has_value()) << cache.error().message();
+    EXPECT_EQ((*cache)->limits().max_bytes, wanted);
+  }
+  for (const char* const said : {"", "-1", "60000 ", "6e4", "9223372036854775808"}) {
+    ::setenv("PENSTOCK_CACHE_BYTES", said, 1);
+    const auto cache = open_cache_folder();
+    ASSERT_FALSE(cache.has_value()) << said;
+    EXPECT_EQ(cache.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(cache.error().message(), HasSubstr("wanted a number of bytes"));
+  }
+  ::unsetenv("PENSTOCK_CACHE_BYTES");
+  ::unsetenv("PENSTOCK_HOME");
+}
+
 }  // namespace
 }  // namespace penstock::flow

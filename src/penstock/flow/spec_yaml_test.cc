@@ -351,6 +351,13 @@ TEST(SpecYamlTest, SuggestsAFileWithANearName) {
   EXPECT_EQ(to_error(spec.error()).code(), base::ErrorCode::kNotFound);
 }
 
+TEST(SpecYamlTest, ASpecNamesItsFileEvenIfThatCannotBeRead) {
+  const ParsedSpec part = load_spec_partly("/no/such/tube.yaml");
+  EXPECT_FALSE(part.whole);
+  EXPECT_EQ(part.diagnostics.front().id, "PS0004");
+  EXPECT_EQ(part.spec.file, "/no/such/tube.yaml");
+}
+
 TEST(SpecYamlTest, KeepsWhatWasRightBesideProblems) {
   const ParsedSpec part = parse_spec_partly("nodes:\n  a: {type: sum, bad: 1}\n  b: {type: max}\n");
   EXPECT_TRUE(part.whole);
