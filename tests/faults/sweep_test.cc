@@ -65,12 +65,15 @@ TEST(FaultSweepTest, NoFaultCrashesLiesOrLeaks) {
 /// Allocates once under the fault, and does `then` with whether it failed.
 template <class Then>
 Scenario canary(std::string name, Then then) {
-  return {.name = std::move(name), .set_up = [then](const std::string&) {
-            return stage_of([then]() -> Answer {
-              const std::unique_ptr<int> first(new (std::nothrow) int(1));
-              return then(first != nullptr);
-            });
-          }};
+  return {.name = std::move(name),
+          .set_up =
+              [then](const std::string&) {
+                return stage_of([then]() -> Answer {
+                  const std::unique_ptr<int> first(new (std::nothrow) int(1));
+                  return then(first != nullptr);
+                });
+              },
+          .needs_memory_to_fail = true};
 }
 
 Answer well(std::string text) {
