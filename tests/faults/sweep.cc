@@ -180,7 +180,7 @@ Holdings settled(const Holdings& before, const Holdings& allowed) {
                                std::int32_t seconds) {
   ::alarm(static_cast<unsigned>(seconds));
   const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (std::getenv("PENSTOCK_FAULTS_VERBOSE") == nullptr) {
+  if (nowhere >= 0 && std::getenv("PENSTOCK_FAULTS_VERBOSE") == nullptr) {
     ::dup2(nowhere, STDERR_FILENO);
   }
   Verdict& verdict = common().verdict;
