@@ -126,7 +126,7 @@ bool must_fail(Kind kind, const char* call, std::int32_t variants) {
   }
   const std::int64_t number =
       counted[static_cast<int>(kind)].fetch_add(1, std::memory_order_relaxed) + 1;
-  if (kind != current.kind || number < current.at || number >= current.at + current.length ||
+  if (kind != current.kind || number < current.at || number - current.at >= current.length ||
       current.at == 0 || current.variant >= variants) {
     return false;
   }

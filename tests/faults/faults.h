@@ -15,8 +15,10 @@ enum class Kind : std::uint8_t { kMemory, kCall };
 struct Fault {
   Kind kind = Kind::kMemory;
   std::int64_t at = 0;       ///< counts from 1; 0: nothing fails
-  std::int64_t length = 1;   ///< so many in a row
+  std::int64_t length = 1;   ///< so many in a row, or kForever
   std::int32_t variant = 0;  ///< kCall: which of the ways in which this call can fail
+
+  static constexpr std::int64_t kForever = std::int64_t{1} << 62;
 };
 
 /// The most ways a call can fail in.

@@ -338,10 +338,16 @@ Scenario history_prune() {
 }  // namespace
 
 std::vector<Scenario> flow_scenarios() {
-  return {parse(),          parse_with_problems(), load_with_extends(), compile(),
-          compile_nested(), write_yaml(),          cache_keep(),        cache_read(),
-          cache_list(),     cache_prune(),         history_write(),     history_read(),
-          history_prune()};
+  std::vector<Scenario> all = {parse(), parse_with_problems(), load_with_extends(), compile(),
+                               compile_nested()};
+  for (Scenario& load : all) {
+    load.needs_memory_to_fail = true;
+  }
+  for (const Scenario& other : {write_yaml(), cache_keep(), cache_read(), cache_list(),
+                                cache_prune(), history_write(), history_read(), history_prune()}) {
+    all.push_back(other);
+  }
+  return all;
 }
 
 }  // namespace penstock::faults

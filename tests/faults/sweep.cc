@@ -180,7 +180,7 @@ Holdings settled(const Holdings& before, const Holdings& allowed) {
                                std::int32_t seconds) {
   ::alarm(static_cast<unsigned>(seconds));
   const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (std::getenv("PENSTOCK_FAULTS_VERBOSE") == nullptr) {
+  if (nowhere >= 0 && std::getenv("PENSTOCK_FAULTS_VERBOSE") == nullptr) {
     ::dup2(nowhere, STDERR_FILENO);
   }
   Verdict& verdict = common().verdict;
@@ -348,12 +348,12 @@ void count(const Fault& fault, Report& report) {
   }
 }
 
-void sweep_kind(const Scenario& scenario, Kind kind, std::int64_t most_at, std::int32_t variant,
+/// `fault`, at each place in turn up to `most_at`.
+void sweep_kind(const Scenario& scenario, Fault fault, std::int64_t most_at,
                 const SweepOptions& options, const Baseline& baseline, Report& report) {
   const std::int64_t wanted = options.most > 0 ? std::min(most_at, options.most) : most_at;
   for (std::int64_t i = 0; i < wanted; ++i) {
-    const Fault fault{
-        .kind = kind, .at = 1 + i * most_at / wanted, .length = 1, .variant = variant};
+    fault.at = 1 + i * most_at / wanted;
     run_fault(scenario, fault, baseline.left, options);
     if (common().verdict.is_over) {
       judge_holdings(baseline.left);
@@ -372,9 +372,14 @@ Report sweep(const Scenario& scenario, const SweepOptions& options) {
   if (!baseline.is_fine) {
     return report;
   }
-  sweep_kind(scenario, Kind::kMemory, report.allocations, 0, options, baseline, report);
+  sweep_kind(scenario, {.kind = Kind::kMemory}, report.allocations, options, baseline, report);
+  if (!scenario.needs_memory_to_fail) {
+    sweep_kind(scenario, {.kind = Kind::kMemory, .length = Fault::kForever}, report.allocations,
+               options, baseline, report);
+  }
   for (std::int32_t variant = 0; variant < kMaxVariants; ++variant) {
-    sweep_kind(scenario, Kind::kCall, report.calls, variant, options, baseline, report);
+    sweep_kind(scenario, {.kind = Kind::kCall, .variant = variant}, report.calls, options, baseline,
+               report);
   }
   return report;
 }

@@ -38,6 +38,9 @@ struct Scenario {
   bool is_concurrent = false;
   /// The faults are put into the worker processes that the scenario starts: see worker_main().
   bool is_in_worker = false;
+  /// Its error is a list: where there is no memory even for that, std::bad_alloc comes out, which
+  /// one allocation alone does not show.
+  bool needs_memory_to_fail = false;
 };
 
 /// What was wrong with one fault.
