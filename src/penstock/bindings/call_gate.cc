@@ -85,7 +85,10 @@ CallGate::Pass::Pass(CallGate& gate, bool is_last) : gate_(gate), is_last_(is_la
   gate.caller_ = PyThread_get_thread_ident();
   if (gate.forks_ < 0) {
     gate.forks_ = base::num_forks();
-    gate.pid_ = ::getpid();
+    if (gate.pid_forks_ != gate.forks_) {  // getpid() is a system call
+      gate.pid_forks_ = gate.forks_;
+      gate.pid_ = ::getpid();
+    }
   }
 }
 

@@ -71,6 +71,7 @@ class CallGate {
   unsigned long caller_ = 0;  ///< the thread of the call that is going on
   int forks_ = -1;            ///< base::num_forks() where the runner runs; -1: nowhere yet
   int pid_ = 0;               ///< of that process
+  int pid_forks_ = -1;        ///< base::num_forks() when it was asked for
 };
 
 }  // namespace penstock::bindings

@@ -383,9 +383,10 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "penstock run tube.yaml --json > /full/disk/results.jsonl", ""},
     {"PS0445", "Runner of another process",
      "fork() copies a process without its threads, and the copy has no share in its workers. A "
-     "runner that runs (and one that has run on threads, in worker processes or with coroutines) "
-     "belongs to the process that opened it. In the copy deinit() and the end of a with block do "
-     "nothing, and every other use is this error.",
+     "runner that is open on threads or in worker processes, or that has run coroutines, belongs "
+     "to "
+     "the process that opened it. In the copy deinit() and the end of a with block do nothing, and "
+     "every other use is this error.",
      "runner = ps.ThreadedRunner(tube).__enter__()\nif os.fork() == 0:\n    runner.process()",
      "if os.fork() == 0:\n    with ps.ThreadedRunner(tube) as runner:\n        runner.process()"},
     {"PS0501", "Worker died",
