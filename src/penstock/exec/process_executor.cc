@@ -1,14 +1,30 @@
 #include "penstock/exec/process_executor.h"
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
 
+#include "penstock/core/host.h"
+
 namespace penstock::exec {
 
 using base::ErrorCode;
 using core::Value;
+
+namespace {
+
+// Longer frames are worth the bookkeeping of a kept object, where that costs no memory.
+constexpr std::size_t kSmallFrameBytes = 512;
+
+/// A text or byte string of the host language, which nobody can change: kept without a copy.
+bool is_seen_where_it_lies(const Value* value) {
+  const core::HostBridge* const bridge = core::host_bridge();
+  return value->is(core::Kind::kHost) && bridge != nullptr && bridge->view(*value->as_host());
+}
+
+}  // namespace
 
 base::Status ProcessExecutor::submit(std::span<const flow::Task> tasks) {
   for (const flow::Task& task : tasks) {
@@ -121,12 +137,14 @@ void ProcessExecutor::note_sent(const Slot& sent, std::int64_t lent_bytes) {
   if (sent.memory != Memory::kKept) {
     return;
   }
-  if (lent_bytes == 0) {
+  const auto inputs = access_->inputs(sent.task, inputs_);
+  const bool is_small = frame_.size() < kSmallFrameBytes;
+  if (lent_bytes == 0 && (is_small || !std::ranges::all_of(inputs, is_seen_where_it_lies))) {
     history_.begin(sent.task.node, frame_.view());
     return;
   }
   PastCall call{.epoch = access_->epoch(sent.task, path_), .path = path_, .inputs = {}};
-  for (const Value* const input : access_->inputs(sent.task, inputs_)) {
+  for (const Value* const input : inputs) {
     call.inputs.push_back(*input);
   }
   history_.begin(sent.task.node, std::move(call),

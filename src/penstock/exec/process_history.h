@@ -41,8 +41,9 @@ struct PastCall {
 };
 
 /// Calls without inputs cost nothing: they are counted. Of the others the frames are kept, as they
-/// were sent, or the inputs where these were lent; up to a bound over all nodes. Beyond it they are
-/// dropped, and a node that lost calls can no longer be rebuilt. Owner thread only.
+/// were sent, or the inputs where these were lent or cost nothing to keep; up to a bound over all
+/// nodes. Beyond it they are dropped, and a node that lost calls can no longer be rebuilt. Owner
+/// thread only.
 class History {
  public:
   explicit History(std::int64_t limit_bytes) : limit_bytes_(limit_bytes) {}
