@@ -23,8 +23,9 @@ from penstock._errors import InvalidArgumentError, NotFoundError
 # notebook makes them anew).
 _functions: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
-# The same for a node of a plain function without parameters, whole.
-_plain: dict = {}
+# The same for a node of a plain function without parameters: what describe() says but the function itself, which
+# would live as long as its own entry.
+_plain: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 # Looks at what describe() found, (node id, type, params, tuple), and may change the tuple: penstock.compat.noob
 # reads its tubes this way.
@@ -45,8 +46,9 @@ def _describe(type_name: str, params: dict, node_id: str):
     if target is None:
         return None
     is_plain = type(target) is types.FunctionType and not params
-    if is_plain and target in _plain:
-        return _plain[target]
+    known = _plain.get(target) if is_plain else None
+    if known is not None:
+        return (known[0], target, {}, *known[1:])
     if inspect.isclass(target):
         instance = _make_instance(target, type_name, params, node_id)
         described = _describe_class(target, instance, type_name, params)
@@ -61,7 +63,7 @@ def _describe(type_name: str, params: dict, node_id: str):
     _kinds.check_no_async_generator(target, type_name)
     described = _kinds.complete(_describe_function(target, type_name, params), None, type_name)
     if is_plain:
-        _plain[target] = described
+        _plain[target] = (described[0], *described[3:])
     return described
 
 
@@ -273,12 +275,17 @@ def _describe_function(function, type_name: str, params: dict):
     )
 
 
-@functools.cache
+_generators: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
 def _generated(function) -> tuple:
     """(signals, whether they are a generator's, their types) of a generator function."""
-    hints = _hints(function)
-    signals = _signals(hints.get("return"), True)
-    return signals, True, _signal_types(hints, True, signals)
+    known = _generators.get(function)
+    if known is None:
+        hints = _hints(function)
+        signals = _signals(hints.get("return"), True)
+        known = _generators[function] = (signals, True, _signal_types(hints, True, signals))
+    return known
 
 
 def _describe_generator(function, type_name: str, params: dict):

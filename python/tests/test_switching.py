@@ -56,7 +56,7 @@ def test_epoch_numbers_go_on(runner):
         driven.do("process")
         driven.do("enable_node", "twice")
         driven.do("run", 2)
-    assert seen == [0, 1, 2, 3]
+    assert sorted(seen) == [0, 1, 2, 3]  # two workers may have an epoch each of run(2)
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

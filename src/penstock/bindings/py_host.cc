@@ -37,9 +37,8 @@ class PythonBridge final : public core::HostBridge {
   std::optional<core::HostView> view(const core::HostObject& object) const override {
     PyObject* const o = static_cast<const PyBox&>(object).object();
     if (PyBytes_CheckExact(o)) {
-      return core::HostView{
-          core::Kind::kBytes,
-          {PyBytes_AS_STRING(o), static_cast<std::size_t>(PyBytes_GET_SIZE(o))}};
+      return core::HostView{core::Kind::kBytes,
+                            {PyBytes_AS_STRING(o), static_cast<std::size_t>(PyBytes_GET_SIZE(o))}};
     }
     // The UTF-8 form of other texts is made when it is first asked for, which needs the lock.
     if (PyUnicode_CheckExact(o) && PyUnicode_IS_COMPACT_ASCII(o)) {
