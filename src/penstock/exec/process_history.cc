@@ -82,9 +82,10 @@ void History::begin(std::int32_t node, PastCall call, std::int64_t size_bytes) {
 }
 
 void History::end(std::int32_t node, bool called) {
-  Node& past = nodes_[node];
-  if (!past.incomplete) {
-    past.calls[past.num_known++].called = called;
+  const auto found = nodes_.find(node);
+  // Without memory a call may be on its way that was not noted; such a run only ends.
+  if (found != nodes_.end() && found->second.num_known < found->second.calls.size()) {
+    found->second.calls[found->second.num_known++].called = called;
   }
 }
 

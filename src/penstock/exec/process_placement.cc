@@ -65,13 +65,16 @@ std::int32_t Placement::choose(std::int32_t node) const {
 
 void Placement::sent(std::int32_t worker, std::int32_t node) {
   Load& load = loads_[static_cast<std::size_t>(worker)];
+  load.sent_ns.push_back(expected(node));
   ++load.tasks;
   load.expected_ns += expected(node);
-  load.sent_ns.push_back(expected(node));
 }
 
 void Placement::finished(std::int32_t worker, std::int32_t node, std::int64_t duration_ns) {
   Load& load = loads_[static_cast<std::size_t>(worker)];
+  if (load.oldest == load.sent_ns.size()) {
+    return;  // without memory it was sent and not counted; such a run only ends
+  }
   --load.tasks;
   load.expected_ns -= load.sent_ns[load.oldest++];
   if (load.oldest == load.sent_ns.size() || load.oldest == kCompactAt) {
