@@ -217,6 +217,16 @@ def test_the_end_of_a_program_with(run, end, kind):
     assert wanted is not None or "Traceback" not in err, err
 
 
+FORK_IN_A_NODE = """
+def node(x):
+    statuses.append(fork(own_then_leave_at_once))
+    return x + 1
+statuses = []
+with KINDS["%s"](ps.Tube.load(one("__main__.node"))) as runner:
+    results = [runner.process(x=0), runner.process(x=1)]
+assert statuses == [7, 7]
+print(7, results)
+"""
 # Further programs: the exit code and what is on standard output.
 MORE = {
     "the_parent_ends_first": (0, "parent\nchild\n", """
@@ -269,26 +279,8 @@ with opened("processes") as again:
     print(fork(child))
     again()
 """),
-    "a_fork_in_a_node_under_sync": (0, "7 [1, 2]\n", """
-def node(x):
-    statuses.append(fork(own_then_leave_at_once))
-    return x + 1
-statuses = []
-with KINDS["sync"](ps.Tube.load(one("__main__.node"))) as runner:
-    results = [runner.process(x=0), runner.process(x=1)]
-assert statuses == [7, 7]
-print(7, results)
-"""),
-    "a_fork_in_a_node_under_threads": (0, "7 [1, 2]\n", """
-def node(x):
-    statuses.append(fork(own_then_leave_at_once))
-    return x + 1
-statuses = []
-with KINDS["threads"](ps.Tube.load(one("__main__.node"))) as runner:
-    results = [runner.process(x=0), runner.process(x=1)]
-assert statuses == [7, 7]
-print(7, results)
-"""),
+    "a_fork_in_a_node_under_sync": (0, "7 [1, 2]\n", FORK_IN_A_NODE % "sync"),
+    "a_fork_in_a_node_under_threads": (0, "7 [1, 2]\n", FORK_IN_A_NODE % "threads"),
     "a_fork_in_a_node_under_processes": (0, "[7, 7]\n", """
 def node(x):
     return fork(own_then_leave_at_once)
