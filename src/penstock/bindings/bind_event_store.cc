@@ -56,8 +56,9 @@ bool parse(const char* function, std::span<const char* const> names, std::size_t
   bool good = num_positional <= count;
   for (Py_ssize_t k = 0; good && k < num_keywords; ++k) {
     Py_ssize_t at = 0;
-    while (at < count && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, k),
-                                                          names[static_cast<std::size_t>(at)]) != 0) {
+    while (at < count &&
+           PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, k),
+                                            names[static_cast<std::size_t>(at)]) != 0) {
       ++at;
     }
     good = at < count && out[at] == nullptr;
@@ -313,16 +314,14 @@ PyObject* clear_epoch(PyObject* self, PyObject* epoch) {
   std::int64_t root = 0;
   std::vector<std::pair<std::string, std::int64_t>> path;
   const bool is_int = PyLong_Check(epoch) || PyIndex_Check(epoch);
-  const int is_epoch = is_int || epoch_type() == nullptr
-                           ? 0
-                           : PyObject_IsInstance(epoch, epoch_type());
+  const int is_epoch =
+      is_int || epoch_type() == nullptr ? 0 : PyObject_IsInstance(epoch, epoch_type());
   if (is_int ? !int64_from("epoch", epoch, root)
              : is_epoch == 1 && !epoch_parts(epoch, root, path)) {
     return nullptr;
   }
   if (!is_int && is_epoch != 1) {
-    return invalid(std::string("epoch must be an int or an Epoch: type=") +
-                   type_name(epoch));
+    return invalid(std::string("epoch must be an int or an Epoch: type=") + type_name(epoch));
   }
   const base::Status status = inside(self).store.clear_epoch(root, path);
   return status.has_value() ? Py_NewRef(Py_None) : failed(status.error());
@@ -393,7 +392,8 @@ PyMethodDef methods[] = {
      "event_count($self)\n--\n\nHow many events there are."},
     {"stats", Guarded<stats>::call, METH_NOARGS,
      "stats($self)\n--\n\n"
-     "Counts: events, next_id, signals (names seen so far), and how often the cache knew the names of a call."},
+     "Counts: events, next_id, signals (names seen so far), and how often the cache knew the names "
+     "of a call."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -69,12 +69,12 @@ bool ArrayView::open(const char* what, PyObject* object, bool& failed) {
   const Ref dtype(array ? PyObject_GetAttrString(array.get(), "dtype") : nullptr);
   const Ref kind(dtype ? PyObject_GetAttrString(dtype.get(), "kind") : nullptr);
   const char* letter = kind ? PyUnicode_AsUTF8(kind.get()) : nullptr;
-  const char* wide = letter == nullptr     ? nullptr
-                     : *letter == 'f'      ? "float64"
-                     : *letter == 'i'      ? "int64"
-                     : *letter == 'u'      ? "int64"
-                     : *letter == 'b'      ? "bool"
-                                           : nullptr;
+  const char* wide = letter == nullptr ? nullptr
+                     : *letter == 'f'  ? "float64"
+                     : *letter == 'i'  ? "int64"
+                     : *letter == 'u'  ? "int64"
+                     : *letter == 'b'  ? "bool"
+                                       : nullptr;
   if (wide != nullptr) {
     widened_ = Ref(PyObject_CallMethod(array.get(), "astype", "sss", wide, "C", "safe"));
     if (widened_ && look(widened_.get())) {
@@ -158,8 +158,7 @@ bool EventBatch::read_values(PyObject* values) {
     return false;
   }
   if (!is_many(values)) {
-    return raise(std::string("values must be a list or an array: type=") +
-                 type_name(values));
+    return raise(std::string("values must be a list or an array: type=") + type_name(values));
   }
   if (!agree("values", static_cast<std::size_t>(PySequence_Fast_GET_SIZE(values)))) {
     return false;

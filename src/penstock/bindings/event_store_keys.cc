@@ -167,7 +167,8 @@ core::Value box_same(PyObject* object) {
 }
 
 EventStoreKeys::EventStoreKeys(events::EventNames& names, std::size_t cache_size)
-    : names_(names), hot_(cache_size == 0 ? 0 : std::bit_ceil(cache_size)) {}
+    : names_(names), hot_(cache_size == 0 ? 0 : std::bit_ceil(cache_size)) {
+}
 
 EventStoreKeys::HotKey* EventStoreKeys::place_of(PyObject* node, PyObject* signal) {
   if (hot_.empty()) {
@@ -180,8 +181,7 @@ EventStoreKeys::HotKey* EventStoreKeys::place_of(PyObject* node, PyObject* signa
   return &hot_[(mixed >> 32) & (hot_.size() - 1)];
 }
 
-bool EventStoreKeys::series(PyObject* node, PyObject* signal, Mode mode, Series& out,
-                            bool& found) {
+bool EventStoreKeys::series(PyObject* node, PyObject* signal, Mode mode, Series& out, bool& found) {
   HotKey* const hot = place_of(node, signal);
   if (hot != nullptr && hot->node.get() == node && hot->signal.get() == signal) {
     ++num_hits_;
@@ -268,9 +268,9 @@ const EventStoreKeys::Face* EventStoreKeys::face(Series series) {
 
 PyObject* EventStoreKeys::event(const events::StoredEvent& event) {
   static PyObject* const keys[] = {
-      PyUnicode_InternFromString("id"),    PyUnicode_InternFromString("node_id"),
+      PyUnicode_InternFromString("id"),     PyUnicode_InternFromString("node_id"),
       PyUnicode_InternFromString("signal"), PyUnicode_InternFromString("epoch"),
-      PyUnicode_InternFromString("value"), PyUnicode_InternFromString("timestamp")};
+      PyUnicode_InternFromString("value"),  PyUnicode_InternFromString("timestamp")};
   const Face* names = face(event.key.series);
   if (names == nullptr) {
     return nullptr;
@@ -280,8 +280,11 @@ PyObject* EventStoreKeys::event(const events::StoredEvent& event) {
     PyObject* nested = PyObject_CallFunction(epoch_type(), "NO", epoch, names->path.get());
     epoch = nested;
   }
-  PyObject* items[] = {PyLong_FromLongLong(event.id), names->node.share(), names->signal.share(),
-                       epoch,                         unbox(event.value),
+  PyObject* items[] = {PyLong_FromLongLong(event.id),
+                       names->node.share(),
+                       names->signal.share(),
+                       epoch,
+                       unbox(event.value),
                        timestamp_to(event.timestamp_us)};
   PyObject* dict = _PyDict_NewPresized(6);
   for (std::size_t i = 0; i < 6; ++i) {

@@ -47,8 +47,8 @@ class EventStoreKeys {
   };
 
   HotKey* place_of(PyObject* node, PyObject* signal);
-  bool find_series(PyObject* node, PyObject* signal, PyObject* path, Mode mode,
-                   events::Series& out, bool& found);
+  bool find_series(PyObject* node, PyObject* signal, PyObject* path, Mode mode, events::Series& out,
+                   bool& found);
   const Face* face(events::Series series);
 
   events::EventNames& names_;
