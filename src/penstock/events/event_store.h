@@ -88,8 +88,7 @@ class EventStore {
   base::Status clear();
   /// Forgets the events of a root epoch and, with `path`, only those at that place inside maps and
   /// below it.
-  base::Status clear_epoch(std::int64_t epoch,
-                           const std::vector<std::pair<std::string, std::int64_t>>& path = {});
+  base::Status clear_epoch(std::int64_t epoch, const SeriesName::Path& path = {});
 
   /// Calls `visit` with every value that may hold an object, while nothing changes them: for a
   /// garbage collector. Only from a thread that keeps all others from clearing.
@@ -116,6 +115,7 @@ class EventStore {
     std::vector<EventSegment*> segments;
     std::vector<core::Value> values;
     std::int64_t end_row = 0;
+    void reserve(std::int64_t first_row, std::int64_t last_row);
     void destroy();
   };
 
@@ -134,9 +134,14 @@ class EventStore {
   void index_rows() const;
   bool make_room_in_index() const;
   bool is_dead(std::int64_t row) const;
-  std::vector<std::int64_t> rows_of(const Cleared& cleared) const;
+  void choose_series(Cleared& cleared, const SeriesName::Path& path) const;
+  void add_rows_of(const Cleared& cleared, std::int64_t row, std::int64_t last,
+                   std::vector<std::int64_t>& rows) const;
+  template <class Body>
+  void take_effect(Body body);
+  void take_out_before(Dropped& dropped, std::int64_t first_row, std::int64_t end_row);
   void take_out_dead(Dropped& dropped, std::int64_t end_row);
-  void forget_values(Dropped& dropped, std::span<const std::int64_t> rows);
+  static void forget_value(Dropped& dropped, EventSegment& segment, std::int64_t row);
   void move_first_row(std::int64_t end_row);
   base::Error copied() const;
 
