@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "penstock/base/result.h"
 #include "penstock/core/value.h"
 #include "penstock/events/event_index.h"
+#include "penstock/events/event_journal.h"
 #include "penstock/events/event_names.h"
 #include "penstock/events/event_segments.h"
 
@@ -57,6 +59,12 @@ struct EventColumns {
 class EventStore {
  public:
   EventStore();
+  /// A store that lasts: its log is in `folder` (docs/formats/event-log.md). For writing the folder
+  /// is made; one store at a time may write (PS0483). For reading it shows what is there now.
+  /// Values are written as they are encoded; those from before are decoded when asked for. An add
+  /// of a value that has no encoding is an error (PS0403), a damaged log PS0482.
+  static base::Result<std::unique_ptr<EventStore>> open(const std::string& folder,
+                                                        EventJournal::Mode mode);
   ~EventStore();
   EventStore(const EventStore&) = delete;
   EventStore& operator=(const EventStore&) = delete;
@@ -90,6 +98,10 @@ class EventStore {
   /// below it.
   base::Status clear_epoch(std::int64_t epoch, const SeriesName::Path& path = {});
 
+  /// Makes everything so far outlast a crash; returns when it does. Nothing to do for a store in
+  /// memory. An error is final (PS0481): the log ends with the flush before.
+  base::Status flush();
+
   /// Calls `visit` with every value that may hold an object, while nothing changes them: for a
   /// garbage collector. Only from a thread that keeps all others from clearing.
   void visit_objects(const std::function<void(const core::Value&)>& visit) const;
@@ -120,6 +132,8 @@ class EventStore {
   };
 
   // event_store.cc
+  base::Result<std::int64_t> add_row(EventKey key, core::Value value, std::int64_t timestamp_us);
+  base::Result<std::int64_t> add_rows(const EventColumns& columns);
   base::Result<std::int64_t> claim(std::int64_t count);
   base::Status publish(std::int64_t first_row, std::int64_t end_row);
   // event_store_read.cc
@@ -129,7 +143,20 @@ class EventStore {
   void collect(const View& view, EventKey key, std::vector<StoredEvent>& out) const;
   void find_in(const View& view, std::span<const EventKey> keys, std::span<std::int64_t> ids) const;
   std::int64_t newest(const View& view, EventKey key) const;
-  // event_store_clear.cc; the maintenance mutex is held
+  // event_store_log.cc
+  struct Loaded;
+  base::Result<std::int64_t> add_noted(EventKey key, core::Value value, std::int64_t timestamp_us);
+  base::Result<std::int64_t> add_noted(const EventColumns& columns);
+  base::Status replay(const StepView& view, const std::shared_ptr<const MappedFile>& file,
+                      Loaded& loaded);
+  base::Status skip_to(std::int64_t row);
+  template <class Forget>
+  base::Status clear_noted(Step step, Forget forget);
+  base::Status resolve(std::vector<StoredEvent>& events) const;
+  // event_store_clear.cc
+  base::Status forget_all(Dropped& dropped);
+  base::Status forget_epoch(std::int64_t epoch, const SeriesName::Path& path, Dropped& dropped);
+  // The same; the maintenance mutex is held
   std::unique_lock<std::mutex> lock_maintenance() const;
   void index_rows() const;
   bool make_room_in_index() const;
@@ -159,6 +186,9 @@ class EventStore {
   mutable std::atomic<EventIndex*> index_;
   mutable std::atomic<std::int64_t> indexed_{0};  ///< as index_'s end_row, readable without a pin
   mutable base::ReadPins pins_;
+  bool has_stored_values_ = false;  ///< set by open()
+  std::unique_ptr<EventJournal> journal_;
+  std::mutex journal_mutex_;        ///< of calls that change a store with a journal
   mutable std::mutex maintenance_;  ///< the index, zones, clearing
 };
 

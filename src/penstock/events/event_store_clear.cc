@@ -207,46 +207,42 @@ void EventStore::take_effect(Body body) {
   version_.fetch_add(1, std::memory_order_seq_cst);
 }
 
-base::Status EventStore::clear() {
+base::Status EventStore::forget_all(Dropped& dropped) {
   return base::within_memory([&]() -> base::Status {
-    Dropped dropped;
-    {
-      const std::unique_lock lock = lock_maintenance();
-      if (!lock.owns_lock()) {
-        return base::fail(copied());
-      }
-      // All memory is taken before the clear takes effect.
-      EventIndex* const old = index_.load(std::memory_order_relaxed);
-      std::unique_ptr<EventIndex> fresh =
-          EventIndex::create(std::bit_ceil(std::max(kMinCapacity, 2 * old->num_keys())), 0);
-      if (fresh == nullptr) {
-        return base::fail_out_of_memory();
-      }
-      const std::int64_t first_row = first_row_.load(std::memory_order_relaxed);
-      dropped.reserve(first_row, published_.load(std::memory_order_relaxed));
-      std::int64_t end_row = 0;
-      take_effect([&](std::int64_t published) {
-        end_row = published;
-        first_row_.store(end_row, std::memory_order_seq_cst);
-        num_cleared_.store(end_row, std::memory_order_seq_cst);
-      });
-      fresh->begin_at(end_row);
-      index_.store(fresh.release(), std::memory_order_seq_cst);
-      indexed_.store(end_row, std::memory_order_release);
-      take_out_before(dropped, first_row, end_row);
-      if (!pins_.wait_for_readers(num_forks_)) {
-        dropped.segments.clear();
-        return {};  // in a copy: what another thread was reading stays where it is
-      }
-      delete old;
-      if (EventSegment* last = segments_.find(end_row); last != nullptr) {
-        for (std::int64_t row = std::max(first_row, last->first_row); row < end_row; ++row) {
-          forget_value(dropped, *last, row);
-        }
-        last->num_cleared = end_row - last->first_row;
-      }
+    const std::unique_lock lock = lock_maintenance();
+    if (!lock.owns_lock()) {
+      return base::fail(copied());
     }
-    dropped.destroy();
+    // All memory is taken before the clear takes effect.
+    EventIndex* const old = index_.load(std::memory_order_relaxed);
+    std::unique_ptr<EventIndex> fresh =
+        EventIndex::create(std::bit_ceil(std::max(kMinCapacity, 2 * old->num_keys())), 0);
+    if (fresh == nullptr) {
+      return base::fail_out_of_memory();
+    }
+    const std::int64_t first_row = first_row_.load(std::memory_order_relaxed);
+    dropped.reserve(first_row, published_.load(std::memory_order_relaxed));
+    std::int64_t end_row = 0;
+    take_effect([&](std::int64_t published) {
+      end_row = published;
+      first_row_.store(end_row, std::memory_order_seq_cst);
+      num_cleared_.store(end_row, std::memory_order_seq_cst);
+    });
+    fresh->begin_at(end_row);
+    index_.store(fresh.release(), std::memory_order_seq_cst);
+    indexed_.store(end_row, std::memory_order_release);
+    take_out_before(dropped, first_row, end_row);
+    if (!pins_.wait_for_readers(num_forks_)) {
+      dropped.segments.clear();
+      return {};  // in a copy: what another thread was reading stays where it is
+    }
+    delete old;
+    if (EventSegment* last = segments_.find(end_row); last != nullptr) {
+      for (std::int64_t row = std::max(first_row, last->first_row); row < end_row; ++row) {
+        forget_value(dropped, *last, row);
+      }
+      last->num_cleared = end_row - last->first_row;
+    }
     return {};
   });
 }
@@ -262,52 +258,89 @@ void EventStore::choose_series(Cleared& cleared, const SeriesName::Path& path) c
   }
 }
 
-base::Status EventStore::clear_epoch(std::int64_t epoch, const SeriesName::Path& path) {
+base::Status EventStore::forget_epoch(std::int64_t epoch, const SeriesName::Path& path,
+                                      Dropped& dropped) {
   return base::within_memory([&]() -> base::Status {
-    Dropped dropped;
-    {
-      const std::unique_lock lock = lock_maintenance();
-      if (!lock.owns_lock()) {
-        return base::fail(copied());
-      }
-      index_rows();
-      auto cleared = std::make_unique<Cleared>();
-      cleared->epoch = epoch;
-      choose_series(*cleared, path);
-      std::vector<std::int64_t> rows;
-      const std::int64_t first_row = first_row_.load(std::memory_order_relaxed);
-      const std::int64_t looked_at = published_.load(std::memory_order_acquire);
-      cleared->end_row = looked_at;
-      add_rows_of(*cleared, first_row, looked_at, rows);
-      std::unique_ptr<const Cleared> old;
-      std::int64_t end_row = 0;
-      take_effect([&](std::int64_t published) {
-        cleared->end_row = end_row = published;
-        add_rows_of(*cleared, looked_at, end_row, rows);  // what came since: few
-        dropped.values.reserve(rows.size());
-        dropped.segments.reserve(rows.size() / 1024 + 1);
-        num_cleared_.fetch_add(static_cast<std::int64_t>(rows.size()), std::memory_order_seq_cst);
-        old.reset(cleared_.exchange(cleared.release(), std::memory_order_seq_cst));
-      });
-      for (const std::int64_t row : rows) {
-        ++segments_.find(row)->num_cleared;
-      }
-      take_out_dead(dropped, end_row);
-      if (!pins_.wait_for_readers(num_forks_)) {
-        (void)old.release();
-        dropped.segments.clear();
-        return {};  // as in clear()
-      }
-      for (const std::int64_t row : rows) {
-        if (EventSegment* segment = segments_.find(row); segment != nullptr) {
-          forget_value(dropped, *segment, row);
-        }
-      }
-      move_first_row(end_row);
+    const std::unique_lock lock = lock_maintenance();
+    if (!lock.owns_lock()) {
+      return base::fail(copied());
     }
-    dropped.destroy();
+    index_rows();
+    auto cleared = std::make_unique<Cleared>();
+    cleared->epoch = epoch;
+    choose_series(*cleared, path);
+    std::vector<std::int64_t> rows;
+    const std::int64_t first_row = first_row_.load(std::memory_order_relaxed);
+    const std::int64_t looked_at = published_.load(std::memory_order_acquire);
+    cleared->end_row = looked_at;
+    add_rows_of(*cleared, first_row, looked_at, rows);
+    std::unique_ptr<const Cleared> old;
+    std::int64_t end_row = 0;
+    take_effect([&](std::int64_t published) {
+      cleared->end_row = end_row = published;
+      add_rows_of(*cleared, looked_at, end_row, rows);  // what came since: few
+      dropped.values.reserve(rows.size());
+      dropped.segments.reserve(rows.size() / 1024 + 1);
+      num_cleared_.fetch_add(static_cast<std::int64_t>(rows.size()), std::memory_order_seq_cst);
+      old.reset(cleared_.exchange(cleared.release(), std::memory_order_seq_cst));
+    });
+    for (const std::int64_t row : rows) {
+      ++segments_.find(row)->num_cleared;
+    }
+    take_out_dead(dropped, end_row);
+    if (!pins_.wait_for_readers(num_forks_)) {
+      (void)old.release();
+      dropped.segments.clear();
+      return {};  // as in clear()
+    }
+    for (const std::int64_t row : rows) {
+      if (EventSegment* segment = segments_.find(row); segment != nullptr) {
+        forget_value(dropped, *segment, row);
+      }
+    }
+    move_first_row(end_row);
     return {};
   });
+}
+
+base::Status EventStore::clear() {
+  Step step;
+  step.all = true;
+  return clear_noted(std::move(step), [this](Dropped& dropped) { return forget_all(dropped); });
+}
+
+base::Status EventStore::clear_epoch(std::int64_t epoch, const SeriesName::Path& path) {
+  return base::within_memory([&]() -> base::Status {
+    Step step;
+    step.epoch = epoch;
+    step.path = path;
+    return clear_noted(std::move(step),
+                       [&](Dropped& dropped) { return forget_epoch(epoch, path, dropped); });
+  });
+}
+
+// Values go when no mutex is held: they may run code of the host language, which may ask us.
+template <class Forget>
+base::Status EventStore::clear_noted(Step step, Forget forget) {
+  Dropped dropped;
+  base::Status status;
+  if (journal_ == nullptr) {
+    status = forget(dropped);
+  } else {
+    PENSTOCK_RETURN_IF_ERROR(journal_->check());
+    const std::lock_guard lock(journal_mutex_);
+    status = base::within_memory([&]() -> base::Status {
+      journal_->make_room_for_step();
+      return forget(dropped);
+    });
+    if (status.has_value()) {
+      step.kind = FrameKind::kClear;
+      step.first_id = next_id();
+      journal_->note_step(std::move(step));
+    }
+  }
+  dropped.destroy();
+  return status;
 }
 
 }  // namespace penstock::events
