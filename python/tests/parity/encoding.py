@@ -319,7 +319,7 @@ CASES = [
         run_forms,
         [
             ("keys in any order", patched(decoding._Decoder, "key", without_order)),
-            ("sizes of blocks unchecked", patched(decoding, "BLOCK_BYTES", 1 << 19)),
+            ("fewer bytes in line", patched(decoding, "INLINE_BYTES", 2)),
             ("escaped maps unchecked", patched(decoding, "RESERVED_KEY", "$other")),
         ],
         covers=("decode",),
