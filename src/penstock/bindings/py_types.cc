@@ -151,7 +151,13 @@ bool payload_of(PyObject* object, PyObject*& name, PyObject*& payload) {
 }
 
 PyObject* from_payload(const std::string& name, PyObject* payload) {
-  PyObject* codec = PyDict_GetItemString(codecs_by_name(), name.c_str());
+  // The whole name: a zero byte is part of it.
+  PyObject* key = PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
+  PyObject* codec = key != nullptr ? PyDict_GetItemWithError(codecs_by_name(), key) : nullptr;
+  Py_XDECREF(key);
+  if (codec == nullptr && PyErr_Occurred() != nullptr) {
+    return nullptr;
+  }
   if (codec == nullptr) {
     set_error(base::Error(base::ErrorCode::kFailedPrecondition,
                           "value of a type nobody registered here: type=" + name)
