@@ -23,9 +23,9 @@ using events::StoredEvent;
 using Mode = EventStoreKeys::Mode;
 
 struct Inside {
-  Inside(std::unique_ptr<EventStore> made, std::size_t cache_size)
+  Inside(std::shared_ptr<EventStore> made, std::size_t cache_size)
       : owned(std::move(made)), store(*owned), keys(store.names(), cache_size) {}
-  const std::unique_ptr<EventStore> owned;
+  const std::shared_ptr<EventStore> owned;  ///< a run may record into it
   EventStore& store;
   EventStoreKeys keys;
 };
@@ -33,6 +33,8 @@ struct Inside {
 struct Self {
   PyObject_HEAD Inside* inside;
 };
+
+PyTypeObject* event_store_type = nullptr;  // set once, by bind_event_store()
 
 Inside& inside(PyObject* self) {
   return *reinterpret_cast<Self*>(self)->inside;
@@ -474,6 +476,14 @@ PyGetSetDef properties[] = {
 
 }  // namespace
 
+std::shared_ptr<EventStore> store_of(PyObject* object) {
+  if (event_store_type == nullptr || !PyObject_TypeCheck(object, event_store_type)) {
+    throw_error({base::ErrorCode::kInvalidArgument,
+                 "record_events() wants a native EventStore: type=" + type_name(object)});
+  }
+  return inside(object).owned;
+}
+
 void bind_event_store(nanobind::module_& m) {
   static PyType_Slot slots[] = {
       {Py_tp_new, reinterpret_cast<void*>(event_store_new)},
@@ -499,7 +509,7 @@ void bind_event_store(nanobind::module_& m) {
   if (type == nullptr || PyModule_AddObjectRef(m.ptr(), "EventStore", type) != 0) {
     throw nanobind::python_error();
   }
-  Py_DECREF(type);
+  event_store_type = reinterpret_cast<PyTypeObject*>(type);
 }
 
 }  // namespace penstock::bindings
