@@ -113,7 +113,7 @@ _HOMES = {
     "empty": "_arrays",
 }
 # Homes that can do without the extension.
-_PURE = {"_errors", "_kinds"}
+_PURE = {"_errors", "_kinds", "_run"}
 
 __all__ = [
     "Epoch",

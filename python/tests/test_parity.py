@@ -144,6 +144,10 @@ def parameters_of(function) -> list[tuple]:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_twin_has_the_same_signature(name):
     twin = getattr(reference, name)
+    if not stub_of(name):  # what the package itself chooses the backend of
+        asked = [row for row in parameters_of(getattr(penstock, name)) if row[0] not in ("backend", "strict")]
+        assert parameters_of(twin) == asked
+        return
     (native,) = stub_of(name)
     if inspect.isfunction(twin):
         assert parameters_of(twin) == parameters_of_stub(native)
@@ -158,7 +162,7 @@ def test_the_twin_has_the_same_signature(name):
 
 
 def test_names_of_the_twin_are_those_of_the_package():
-    assert not [name for name in NAMES if not stub_of(name)]
+    assert [name for name in NAMES if not stub_of(name)] == ["run"]
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         reference.nothing  # noqa: B018
     assert set(NAMES) <= set(dir(reference))

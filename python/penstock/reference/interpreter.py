@@ -40,6 +40,8 @@ class InputMissing(ValueError):
 class Interpreter:
     """One tube with its memory. `process()` runs one root epoch; `run(n)` stops at the end of the run."""
 
+    keep = staticmethod(copy.deepcopy)  # what is recorded stays as it was
+
     def __init__(self, tube, resolve, no_event, inputs=None):
         self.input_specs = tube.get("input", {})
         self.no_event = no_event
@@ -115,9 +117,9 @@ class Interpreter:
                 for path in self.epochs((), node.region):
                     self.visit(node, path, record)
         for (id_, signal), present in self.values.items():
-            record.events += [(id_, signal, path, copy.deepcopy(value)) for path, value in present.items()]
+            record.events += [(id_, signal, path, self.keep(value)) for path, value in present.items()]
         if record.result is not ABSENT:
-            record.result = copy.deepcopy(record.result)
+            record.result = self.keep(record.result)
         self.renew_assets()
         if self.exhausted:
             self.over = record.ended = self.all_targets_dead()
@@ -179,10 +181,13 @@ class Interpreter:
         if result is self.no_event:
             return
         members = [result] if len(node.signals) == 1 else list(result)
-        assert len(members) == len(node.signals), f"{node.id}: arity"
+        self.check_arity(node, members)
         for signal, value in zip(node.signals, members, strict=True):
             if value is not self.no_event:
                 self.values[node.id, signal][path] = value
+
+    def check_arity(self, node, members):
+        assert len(members) == len(node.signals), f"{node.id}: arity"
 
     def run_tube(self, node, path, found, record):
         """A nested tube runs one epoch of its own, with a memory of its own."""
