@@ -62,7 +62,7 @@ class Interpreter:
         self.assets = {id_: self.makers[id_]() for id_, spec in self.asset_specs.items() if spec["scope"] == "runner"}
         for node in self.nodes.values():
             if node.kind in ("generator", "object"):
-                self.memory[node.id] = node.call(**node.params)
+                self.memory[node.id] = self.make(node)
             elif node.kind == "gather":
                 self.memory[node.id] = []
             elif node.kind == "tube":
@@ -70,6 +70,9 @@ class Interpreter:
                 self.inner[node.id].around = self, node
             if node.id not in self.disabled:
                 self.begin(node, "init")
+
+    def make(self, node):
+        return node.call(**node.params)
 
     # ---- the run -------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ def run(
     missing = lacks(tube, runner=runner, resources=resources, tags=tags, report=report)
     if missing:
         raise _backend.no_twin(f"a run with {missing}")
-    spec = _spec_of(tube)
+    spec = {"nodes": {}} | _spec_of(tube)
     given = dict(inputs or {})
     if not isinstance(tube, (dict, str)):
         given = tube._inputs | given
@@ -57,12 +57,16 @@ def run(
     of_process = [id for id, row in spec.get("input", {}).items() if row.get("scope") == "process"]
     if n is None and not has_source(active):
         n = 1
+    limit = float("inf") if n is None else n
     try:
-        records = active.run(float("inf") if n is None else n, {id: given[id] for id in of_process if id in given})
-    except InputMissing as error:
-        raise _missing(str(error), f"give it to process(), for example {error}=...") from None
-    finally:
-        active.end()
+        records = active.run(limit, {id: given[id] for id in of_process if id in given})
+    except BaseException as error:
+        active.end(quiet=True)
+        if isinstance(error, InputMissing):
+            help = f"give it to process(), for example {error}=..."
+            raise _missing(str(error), help) from None
+        raise
+    active.end()
     results = [record.result for record in records if record.result is not ABSENT]
     metrics = {
         "backend": "reference",
@@ -93,13 +97,37 @@ def lacks(
     if ([tags] if isinstance(tags, str) else list(tags)) != ["local"]:
         return "tags"
     spec = _spec_of(tube)
-    return "a tube that is not given as a dict" if spec is None else _lacks_tube(spec)
+    if spec is None:
+        return "a tube that is not given as a dict"
+    _check_shape(spec)
+    return _lacks_tube(spec)
+
+
+def _check_shape(spec: dict) -> None:
+    """Nodes by name, each with a type: what everything below takes for granted."""
+    wanted = {"type": str, "params": dict, "depends": (str, list)}
+    nodes = spec.get("nodes", {})
+    if not isinstance(nodes, dict) or not isinstance(spec.get("input", {}), dict):
+        raise LoadError("nodes and input must be maps of names", [])
+    for id, node in nodes.items():
+        if not isinstance(node, dict) or "type" not in node:
+            raise LoadError(f"node '{id}' has no 'type'", [])
+        for key, kinds in wanted.items():
+            if not isinstance(node.get(key, "" if key != "params" else {}), kinds):
+                raise LoadError(f"{key} of node '{id}' is {type(node[key]).__name__}", [])
+        depends = node.get("depends", [])
+        for source in [depends] if isinstance(depends, str) else depends:
+            named = source if isinstance(source, str) else next(iter(source.values()), None)
+            if not isinstance(named, str) or named.count(".") != 1:
+                raise LoadError(f"{named!r} in depends of node '{id}' is not 'node.signal'", [])
 
 
 def _spec_of(tube: Any) -> dict | None:
     if isinstance(tube, dict):
         return tube
-    text = tube if isinstance(tube, str) else "" if getattr(tube, "_is_path", True) else tube._source
+    text = (
+        tube if isinstance(tube, str) else "" if getattr(tube, "_is_path", True) else tube._source
+    )
     if not text.lstrip().startswith("{"):
         return None
     try:
@@ -116,7 +144,9 @@ def _lacks_tube(spec: dict) -> str:
             return f"the key {key!r} of a node"
         if node["type"] == "tube":
             inner = node.get("params", {}).get("tube")
-            missing = _lacks_tube(inner) if isinstance(inner, dict) else "a nested tube that is a file"
+            missing = (
+                _lacks_tube(inner) if isinstance(inner, dict) else "a nested tube that is a file"
+            )
         else:
             special = node["type"] in ("map", "gather", "return")
             missing = "" if special else _lacks_call(resolve(node["type"]), node["type"])
@@ -130,8 +160,12 @@ def _lacks_call(call: Any, name: str) -> str:
     is_class = inspect.isclass(call)
     functions = [call]
     if is_class:
-        functions = [f for m in ("process", "init", "deinit", "__init__") if (f := vars(call).get(m))]
-    if (is_class and "process" not in vars(call)) or not all(isinstance(function, types.FunctionType) for function in functions):
+        functions = [
+            f for m in ("process", "init", "deinit", "__init__") if (f := vars(call).get(m))
+        ]
+    if (is_class and "process" not in vars(call)) or not all(
+        isinstance(function, types.FunctionType) for function in functions
+    ):
         return f"a node of a kind such as {name!r}"
     for function in functions:
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
@@ -156,19 +190,45 @@ def resolve(name: str) -> Any:
 
 def _load(spec: dict, given: dict[str, Any]) -> _Active:
     try:
-        return _Active(spec, resolve, NoEvent, given)
+        active = _Active(spec, resolve, NoEvent, given)
+        _check_slots(active)
     except WiringError as error:
         raise LoadError(str(error), []) from None
     except InputMissing as error:
         raise _missing(str(error), "give it when the tube is loaded") from None
+    return active
+
+
+def _check_slots(active: Interpreter) -> None:
+    """What a function cannot do without is connected or given."""
+    for node in active.nodes.values():
+        if node.kind not in ("function", "object"):
+            continue
+        function = node.call if node.kind == "function" else node.call.process
+        parameters = list(inspect.signature(function).parameters.values())[node.kind == "object" :]
+        for i, p in enumerate(parameters):
+            given = p.name in node.params or any(edge.slot in (i, p.name) for edge in node.edges)
+            if (
+                p.default is p.empty
+                and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+                and not given
+            ):
+                raise WiringError(
+                    "unknown-slot",
+                    f"node '{node.id}' needs its input '{p.name}', which is not connected",
+                )
 
 
 def _missing(name: str, help: str) -> InputMissingError:
-    return make_error("invalid_argument", f"missing value for the required input '{name}'", "", "PS0301", help, "")
+    return make_error(
+        "invalid_argument", f"missing value for the required input '{name}'", "", "PS0301", help, ""
+    )
 
 
 def has_source(tube: Interpreter) -> bool:
-    return any(node.kind == "generator" for node in tube.nodes.values()) or any(map(has_source, tube.inner.values()))
+    return any(node.kind == "generator" for node in tube.nodes.values()) or any(
+        map(has_source, tube.inner.values())
+    )
 
 
 class _Active(Interpreter):
@@ -185,6 +245,49 @@ class _Active(Interpreter):
             if getattr(error, "is_placed", False):  # by a tube inside
                 raise
             raise self.placed(error, node, path, record.root) from error
+
+    def make(self, node: Any) -> Any:
+        try:
+            return super().make(node)
+        except Exception as error:
+            text = f"making '{node.id}' failed: {type(error).__name__}: {error}"
+            raise LoadError(text, []) from error
+
+    def begin(self, node: Any, method: str) -> None:
+        begun = self.__dict__.setdefault(
+            "begun", []
+        )  # nodes to end, in the order of their beginning
+        try:
+            super().begin(node, method)
+        except Exception as error:
+            made = (
+                error if getattr(error, "is_placed", False) else self.of_life(error, node, method)
+            )
+            if method == "init":
+                self.end(quiet=True)
+            raise made from error.__cause__ if made is error else error
+        (begun.append if method == "init" else begun.remove)(node)
+
+    def of_life(self, error: Exception, node: Any, method: str) -> Exception:
+        text, trace, id, help, code = describe_exception(error)
+        id = id or ("PS0411" if method == "init" else "PS0412")
+        made = make_error(
+            code, text, f"{method} of node '{self.full_id(node.id)}'", id, help, trace
+        )
+        made.is_placed = True
+        return made
+
+    def end(self, quiet: bool = False) -> None:
+        """Call deinit of what was initialised, the last one first; raise the first failure."""
+        failures = []
+        for node in reversed(self.__dict__.get("begun", [])[:]):
+            try:
+                self.begin(node, "deinit")
+            except Exception as error:
+                self.begun.remove(node)
+                failures.append(error)
+        if failures and not quiet:
+            raise failures[0]
 
     def placed(self, error: Exception, node: Any, path: tuple, root: int) -> Exception:
         steps = "".join(f"/{map_id}[{index}]" for map_id, index in path)
@@ -215,12 +318,6 @@ class _Active(Interpreter):
         if len(members) != len(node.signals):
             text = f"wrong number of outputs: seen {len(members)} values, wanted {len(node.signals)} ({', '.join(node.signals)})"
             raise Refused(text, "PS0402", "return one value per signal, as a tuple")
-
-    def end(self) -> None:
-        """Call deinit of what was initialised, the last one first."""
-        for node in reversed(self.nodes.values()):
-            if node.id not in self.disabled:
-                self.begin(node, "deinit")
 
 
 class Refused(Exception):

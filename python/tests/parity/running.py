@@ -23,7 +23,7 @@ def outcome_of(name, tube, **options):
     except ps.LoadError:
         return "refused"  # the native text shows the place in a file, which a dict does not have
     except ps.Error as error:
-        return type(error).__name__, str(error).split("\n")[0], error.id, error.help
+        return type(error).__name__, str(error), error.id, error.help
     assert found.metrics["backend"] == name
     same = {key: found.metrics[key] for key in ("status", "epochs", "results")}
     return repr(found.results), repr(found.result), found.cid, same
@@ -38,7 +38,8 @@ def run_random(name, program):
     return outcome_of(name, case.tube, n=epochs, inputs=given | ({"epoch": 1} if failing else {}))
 
 
-KINDS = ["numbers", "pair", "three_for_two", "text", "boom", "boom_in_map", "penstock_error", "nothing", "missing", "words"]
+KINDS = """numbers pair three_for_two text boom boom_in_map penstock_error nothing missing words unconnected
+bad_start bad_end bad_object bad_second""".split()
 
 
 def tube_of(kind):
@@ -57,6 +58,12 @@ def tube_of(kind):
         nodes |= {"b": {"type": here + kind, "depends": "a.value"}, "out": {"type": "return", "depends": "b.value"}}
     elif kind == "boom_in_map":
         nodes |= {"m": {"type": "map", "depends": "a.value"}, "b": {"type": here + "boom", "depends": "m.value"}}
+    elif kind == "bad_second":
+        nodes = {"a": {"type": here + "Lives"}, "b": {"type": here + "BadStart", "depends": "a.value"}}
+    elif kind.startswith("bad"):
+        nodes = {"a": {"type": here + kind.title().replace("_", "")}}
+    elif kind == "unconnected":
+        nodes["b"] = {"type": here + "boom"}
     elif kind == "missing":
         nodes["b"] = {"type": here + "boom", "depends": "a.nothing"}
     return {"nodes": nodes}
@@ -93,12 +100,50 @@ def nothing(value):
     return ps.NoEvent
 
 
+class BadObject(ps.Node):
+    def __init__(self):
+        raise ValueError("cannot be made")
+
+    def process(self):
+        return 1
+
+
+class BadStart(ps.Node):
+    def init(self):
+        raise ValueError("does not start")
+
+    def process(self, value=None):
+        return 1
+
+
+class Lives(ps.Node):
+    seen = []
+
+    def init(self):
+        self.seen.append("init")
+
+    def deinit(self):
+        self.seen.append("deinit")
+
+    def process(self):
+        return 1
+
+
+class BadEnd(ps.Node):
+    def deinit(self):
+        raise ValueError("does not end")
+
+    def process(self):
+        return 1
+
+
 words = operators.words
 
 
 def run_kind(name, program):
     kind, n = program
-    return outcome_of(name, tube_of(kind), n=n)
+    Lives.seen.clear()
+    return outcome_of(name, tube_of(kind), n=n), Lives.seen[:]
 
 
 CASES = [
