@@ -16,8 +16,7 @@ void put_text(std::string& key, std::string_view text) {
 
 }  // namespace
 
-std::string SeriesName::key_of(std::string_view node, std::string_view signal,
-                               const std::vector<std::pair<std::string, std::int64_t>>& path) {
+std::string SeriesName::key_of(std::string_view node, std::string_view signal, const Path& path) {
   std::string key;
   put_text(key, node);
   put_text(key, signal);

@@ -128,6 +128,16 @@ base::Status EventStore::publish(std::int64_t first_row, std::int64_t end_row) {
 
 base::Result<std::int64_t> EventStore::add(EventKey key, core::Value value,
                                            std::int64_t timestamp_us) {
+  return journal_ == nullptr ? add_row(key, std::move(value), timestamp_us)
+                             : add_noted(key, std::move(value), timestamp_us);
+}
+
+base::Result<std::int64_t> EventStore::add_batch(const EventColumns& columns) {
+  return journal_ == nullptr ? add_rows(columns) : add_noted(columns);
+}
+
+base::Result<std::int64_t> EventStore::add_row(EventKey key, core::Value value,
+                                               std::int64_t timestamp_us) {
   PENSTOCK_ASSIGN_OR_RETURN(const std::int64_t row, claim(1));
   EventSegment* segment = segments_.find(row);
   const std::int64_t at = row - segment->first_row;
@@ -142,7 +152,7 @@ base::Result<std::int64_t> EventStore::add(EventKey key, core::Value value,
   return row;
 }
 
-base::Result<std::int64_t> EventStore::add_batch(const EventColumns& columns) {
+base::Result<std::int64_t> EventStore::add_rows(const EventColumns& columns) {
   if (columns.count == 0) {
     return next_id();
   }

@@ -99,6 +99,7 @@ base::Result<std::vector<StoredEvent>> EventStore::get(EventKey key) const {
       found.clear();
       collect(view, key, found);
     });
+    PENSTOCK_RETURN_IF_ERROR(resolve(found));
     return found;
   });
 }
@@ -113,6 +114,9 @@ base::Result<std::vector<std::vector<StoredEvent>>> EventStore::get_batch(
         collect(view, keys[i], found[i]);
       }
     });
+    for (std::vector<StoredEvent>& events : found) {
+      PENSTOCK_RETURN_IF_ERROR(resolve(events));
+    }
     return found;
   });
 }
@@ -186,6 +190,7 @@ base::Result<std::vector<StoredEvent>> EventStore::scan(std::int64_t first_id,
         row = segment == nullptr ? end : row;
       }
     });
+    PENSTOCK_RETURN_IF_ERROR(resolve(found));
     return found;
   });
 }
@@ -208,7 +213,11 @@ void EventStore::visit_objects(const std::function<void(const core::Value&)>& vi
     const EventSegment* segment = segments_.find(row);
     if (segment != nullptr && segment->has_objects.load(std::memory_order_relaxed)) {
       for (std::int64_t at = row - first; at < std::min(count, end_row - first); ++at) {
-        visit(segment->values[at]);
+        const core::Value& value = segment->values[at];
+        if (!has_stored_values_ || !value.is(core::Kind::kHost) ||
+            dynamic_cast<const StoredValue*>(value.as_host()) == nullptr) {
+          visit(value);
+        }
       }
     }
     row = first + count;
