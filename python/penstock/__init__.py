@@ -136,7 +136,7 @@ def __getattr__(name: str) -> object:
     if home == "either":  # of the backend that was wanted when the name was first used
         home = {"native": "_core", "reference": "reference"}[_backend.choose(f"penstock.{name}")]
     elif home not in _PURE:
-        _backend.need_core(f"penstock.{name}")
+        _backend.choose(f"penstock.{name}", twin=False)
     value = getattr(importlib.import_module(f"penstock.{home}"), name)
     globals()[name] = value
     return value

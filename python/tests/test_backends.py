@@ -115,6 +115,13 @@ def test_an_unknown_backend_names_the_three(broken):
         assert "unknown backend: seen 'fast', wanted native, reference or auto (at PENSTOCK_BACKEND)" in done.stderr
 
 
+def test_asking_for_the_reference_what_it_has_not_warns_once():
+    code = "import penstock as ps\nps.Tube, ps.ThreadedRunner, ps.empty\nprint(ps.encode(1))"
+    done = good(program(code, backend="reference"))
+    assert done.stdout == "b'\\x01'\n" and done.stderr.count("Warning") == 1
+    assert "BackendWarning: penstock.Tube has no pure-Python twin, so the native code does it" in done.stderr
+
+
 # ---- the choice itself
 
 

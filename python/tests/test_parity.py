@@ -8,7 +8,10 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import os
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
@@ -17,10 +20,12 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from parity import Case
+from penstock.reference import operators
 
 import penstock
 from penstock import reference
 
+EXECUTABLE = str(Path(sys.executable).parent / "penstock")
 COUNT = int(os.environ.get("PENSTOCK_PARITY_COUNT", "150"))
 SEED = int(os.environ.get("PENSTOCK_PARITY_SEED", "0"))
 PARTS = sorted(path.stem for path in Path(__file__).with_name("parity").glob("*.py") if path.stem != "__init__")
@@ -171,3 +176,12 @@ def test_names_of_the_twin_are_those_of_the_package():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         reference.nothing  # noqa: B018
     assert set(NAMES) <= set(dir(reference))
+
+
+def test_every_operator_has_a_twin_or_says_why_it_has_none():
+    listed = subprocess.run([EXECUTABLE, "ops", "list", "--json"], capture_output=True, text=True, check=True).stdout
+    twins = {spec["name"]: spec["twin"] for spec in json.loads(listed)}
+    named = {name: twin.rpartition(".") for name, twin in twins.items() if not twin.startswith("none: ")}
+    found = {name: getattr(importlib.import_module(module), function) for name, (module, _, function) in named.items()}
+    assert found == operators.OPERATORS
+    assert all(len(twin) > len("none: ") + 20 for name, twin in twins.items() if name not in named)
