@@ -1,4 +1,5 @@
-// Writes canonical CBOR items (RFC 8949, shortest heads) into one growing buffer.
+// Writes canonical CBOR items (RFC 8949, shortest heads) into one growing buffer of the shared
+// pool.
 //
 // Internal to the codecs (core/encode.h and the bindings' direct encoder). Owner thread only.
 #pragma once
@@ -118,6 +119,8 @@ class CborWriter {
 
  private:
   void grow(std::size_t num_bytes);
+  std::size_t capacity() const { return static_cast<std::size_t>(end_ - begin_); }
+  std::byte* memory() { return reinterpret_cast<std::byte*>(begin_); }
 
   char* begin_ = nullptr;
   char* at_ = nullptr;
