@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     # "as" tells type checkers that the name is public here.
     from penstock._arrays import empty as empty
     from penstock._async_runner import AsyncRunner as AsyncRunner
+    from penstock._codecs import register_type as register_type
     from penstock._core import (
         cid as cid,
         decode as decode,
@@ -102,6 +103,7 @@ _HOMES = {
     "digest": "_core",
     "cid": "_core",
     "register_codec": "_core",
+    "register_type": "_codecs",
     "empty": "_arrays",
 }
 

@@ -9,9 +9,7 @@
 #include <vector>
 
 #include "penstock/bindings/py_codec.h"
-#include "penstock/bindings/py_value.h"
-#include "penstock/core/cbor_reader.h"
-#include "penstock/core/decode.h"
+#include "penstock/bindings/py_decoder.h"
 
 namespace penstock::bindings {
 namespace {
@@ -20,8 +18,6 @@ using core::CborHead;
 using core::CborMajor;
 using core::CborReader;
 
-// A count is only a claim until its items are read.
-constexpr std::uint64_t kMaxPresize = 1024;
 constexpr std::size_t kMaxCachedText = 24;  // bytes
 
 bool is_ascii(std::string_view text) {
@@ -140,9 +136,11 @@ TextCache& texts() {
   return *cache;
 }
 
+}  // namespace
+
 // The keys of a map as they were read before, in order, in their encoded form: comparing those
 // bytes stands for parsing, ordering, validating and looking up each of them.
-struct KeyRun {
+struct PyDecoder::KeyRun {
   struct Key {
     std::string encoded;
     PyObject* text;  // strong reference
@@ -155,76 +153,30 @@ struct KeyRun {
       Py_DECREF(key.text);
     }
   }
-};
 
-constexpr std::uint64_t kMaxRunKeys = 16;
-constexpr std::size_t kMaxEncodedKey = 1 + 23;  // one-byte head
+  static constexpr std::uint64_t kMaxKeys = 16;
+  static constexpr std::size_t kMaxEncodedKey = 1 + 23;  // one-byte head
 
-void release(KeyRun* run) {
-  if (run != nullptr && --run->num_users == 0) {
-    delete run;
-  }
-}
-
-// Direct-mapped; guarded by the interpreter lock.
-constexpr int kRunBits = 8;
-KeyRun* runs[1 << kRunBits] = {};
-
-// The place for maps of `count` entries whose first key begins like `at` (8 bytes are there).
-KeyRun*& run_place(const char* at, std::uint64_t count) {
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  // Bytes behind a short key belong to its value and must not matter.
-  const int num_bytes = 1 + (static_cast<std::uint8_t>(*at) & 0x1F);
-  const std::uint64_t key =
-      num_bytes < 8 ? word & ((std::uint64_t{1} << (8 * num_bytes)) - 1) : word;
-  return runs[((key + count) * 0x9E3779B97F4A7C15) >> (64 - kRunBits)];
-}
-
-class PyDecoder {
- public:
-  PyDecoder(std::string_view bytes, const core::BlockSource* source)
-      : in_(bytes), source_(source) {}
-
-  // The whole input; null with a Python error set.
-  PyObject* read_all();
-
- private:
-  // Null: a Python error is set, or the reader has noted a failure.
-  PyObject* read(int depth);
-  PyObject* read_simple(const CborHead& head);
-  PyObject* read_negative(std::uint64_t argument);
-  PyObject* read_list(std::uint64_t count, int depth);
-  PyObject* read_map(const char* start, std::uint64_t count, int depth);
-  std::uint64_t read_known_keys(const KeyRun& run, PyObject* dict, std::uint64_t count, int depth);
-  bool read_new_keys(const char* start, PyObject* dict, std::uint64_t first, std::uint64_t count,
-                     int depth);
-  void remember(const char* first_key, PyObject* dict, std::uint64_t count);
-  PyObject* read_form(const char* start, int depth);
-  PyObject* read_tuple(int depth);
-  PyObject* failed(const std::string& what) {
-    in_.fail(what);
-    return nullptr;
-  }
-  PyObject* text_failed() {
-    // Memory may have run out instead: then the Python error says so.
-    if (PyErr_ExceptionMatches(PyExc_UnicodeDecodeError) != 0) {
-      PyErr_Clear();
-      in_.fail("text is not valid UTF-8");
+  static void release(KeyRun* run) {
+    if (run != nullptr && --run->num_users == 0) {
+      delete run;
     }
-    return nullptr;
-  }
-  bool enter(int depth) {
-    return depth < core::kMaxDepth ||
-           in_.fail("nested too deeply: limit=" + std::to_string(core::kMaxDepth));
   }
 
-  static constexpr std::uint64_t kFailed = ~std::uint64_t{0};
+  // Direct-mapped; guarded by the interpreter lock.
+  static constexpr int kBits = 8;
+  static inline KeyRun* table[1 << kBits] = {};
 
-  CborReader in_;
-  const core::BlockSource* source_;
-  std::string_view previous_;  // the last key of read_known_keys()
-  PyObject* form_ = nullptr;   // what a map turned out to be, from read_new_keys() to read_map()
+  // The place for maps of `count` entries whose first key begins like `at` (8 bytes are there).
+  static KeyRun*& place(const char* at, std::uint64_t count) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    // Bytes behind a short key belong to its value and must not matter.
+    const int num_bytes = 1 + (static_cast<std::uint8_t>(*at) & 0x1F);
+    const std::uint64_t key =
+        num_bytes < 8 ? word & ((std::uint64_t{1} << (8 * num_bytes)) - 1) : word;
+    return table[((key + count) * 0x9E3779B97F4A7C15) >> (64 - kBits)];
+  }
 };
 
 PyObject* PyDecoder::read(int depth) {
@@ -326,14 +278,14 @@ PyObject* PyDecoder::read_map(const char* start, std::uint64_t count, int depth)
   if (dict == nullptr || count == 0) {
     return dict;
   }
-  const bool may_run = count <= kMaxRunKeys && in_.remaining() >= 8;
+  const bool may_run = count <= KeyRun::kMaxKeys && in_.remaining() >= 8;
   const char* const first_key = in_.position();
-  KeyRun* const run = may_run ? run_place(first_key, count) : nullptr;
+  KeyRun* const run = may_run ? KeyRun::place(first_key, count) : nullptr;
   if (run != nullptr) {
     ++run->num_users;  // a map inside may take its place in the table
   }
   const std::uint64_t num_read = run != nullptr ? read_known_keys(*run, dict, count, depth) : 0;
-  release(run);
+  KeyRun::release(run);
   if (num_read == kFailed ||
       (num_read < count && !read_new_keys(start, dict, num_read, count, depth))) {
     Py_DECREF(dict);
@@ -391,20 +343,25 @@ bool PyDecoder::read_new_keys(const char* start, PyObject* dict, std::uint64_t f
       return false;
     }
     previous = text;
-    PyObject* key = keys().get(text);
-    if (key == nullptr) {
-      text_failed();
-      return false;
-    }
-    PyObject* value = read(depth + 1);
-    const bool done = value != nullptr && PyDict_SetItem(dict, key, value) == 0;
-    Py_DECREF(key);
-    Py_XDECREF(value);
-    if (!done) {
+    if (!read_entry(dict, text, depth)) {
       return false;
     }
   }
   return true;
+}
+
+// The value of a key that was just read.
+bool PyDecoder::read_entry(PyObject* dict, std::string_view key_text, int depth) {
+  PyObject* key = keys().get(key_text);
+  if (key == nullptr) {
+    text_failed();
+    return false;
+  }
+  PyObject* value = read(depth + 1);
+  const bool done = value != nullptr && PyDict_SetItem(dict, key, value) == 0;
+  Py_DECREF(key);
+  Py_XDECREF(value);
+  return done;
 }
 
 // Keeps the keys of a map that was read well; `first_key` is where they began in the input.
@@ -415,7 +372,8 @@ void PyDecoder::remember(const char* first_key, PyObject* dict, std::uint64_t co
   while (PyDict_Next(dict, &position, &text, nullptr) != 0) {
     // Only interned keys: the others are unlikely to be seen again.
     const Py_ssize_t size = PyUnicode_GET_LENGTH(text);
-    if (!PyUnicode_IS_COMPACT_ASCII(text) || size >= static_cast<Py_ssize_t>(kMaxEncodedKey) ||
+    if (!PyUnicode_IS_COMPACT_ASCII(text) ||
+        size >= static_cast<Py_ssize_t>(KeyRun::kMaxEncodedKey) ||
         PyUnicode_CHECK_INTERNED(text) == 0) {
       return;
     }
@@ -423,49 +381,7 @@ void PyDecoder::remember(const char* first_key, PyObject* dict, std::uint64_t co
     encoded.append(static_cast<const char*>(PyUnicode_DATA(text)), static_cast<std::size_t>(size));
     made->keys.push_back({std::move(encoded), Py_NewRef(text)});
   }
-  release(std::exchange(run_place(first_key, count), made.release()));
-}
-
-// Tuples are common and read here; the other forms go by way of core::Value.
-PyObject* PyDecoder::read_form(const char* start, int depth) {
-  CborReader ahead = in_;
-  CborHead head;
-  std::string_view name;
-  if (ahead.head(head) && head.major == CborMajor::kArray && head.argument == 2 &&
-      ahead.text(name) && name == "tuple") {
-    in_.seek(ahead.position());
-    return read_tuple(depth);
-  }
-  in_.seek(start);
-  core::Value value;
-  return core::Decoder::canonical(in_, source_).read(value, depth) ? from_value(value) : nullptr;
-}
-
-PyObject* PyDecoder::read_tuple(int depth) {
-  std::uint64_t count = 0;
-  if (!in_.array(count)) {
-    return nullptr;
-  }
-  // A tuple cannot grow: beyond the trusted size, a list first.
-  if (count > kMaxPresize) {
-    PyObject* list = read_list(count, depth);
-    PyObject* tuple = list != nullptr ? PyList_AsTuple(list) : nullptr;
-    Py_XDECREF(list);
-    return tuple;
-  }
-  if (!enter(depth)) {
-    return nullptr;
-  }
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(count));
-  for (std::uint64_t i = 0; tuple != nullptr && i < count; ++i) {
-    PyObject* item = read(depth + 1);
-    if (item == nullptr) {
-      Py_CLEAR(tuple);
-    } else {
-      PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), item);
-    }
-  }
-  return tuple;
+  KeyRun::release(std::exchange(KeyRun::place(first_key, count), made.release()));
 }
 
 PyObject* PyDecoder::read_all() {
@@ -484,6 +400,8 @@ PyObject* PyDecoder::read_all() {
   }
   return out;
 }
+
+namespace {
 
 // A contiguous buffer of any object, given back at the end.
 class View {

@@ -6,24 +6,20 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/bindings/numpy_api.h"
 #include "penstock/bindings/py_codec.h"
-#include "penstock/bindings/py_host.h"
-#include "penstock/bindings/py_value.h"
-#include "penstock/core/cbor_writer.h"
-#include "penstock/core/encode.h"
+#include "penstock/bindings/py_encoder.h"
+#include "penstock/core/table_transport.h"
 
 namespace penstock::bindings {
-namespace {
 
 using core::CborMajor;
 using core::CborWriter;
-
-constexpr int kNumHashThreads = 2;
-constexpr Py_ssize_t kMaxShapeKeys = 16;
+using Entry = DictEntry;
 
 // A dict's keys in its own order, and what has been found out about them: records of one kind share
 // their key objects, so comparing pointers is enough to write a record's keys as one found before.
-struct Shape {
+struct PyEncoder::Shape {
   std::vector<PyObject*> keys;      // strong references; interned, so the same text is the same key
   std::vector<std::uint8_t> order;  // canonical position -> position in the dict
   std::vector<std::string> texts;   // canonical position -> the encoded key
@@ -34,34 +30,36 @@ struct Shape {
       Py_DECREF(key);
     }
   }
-};
 
-void release(Shape* shape) {
-  if (shape != nullptr && --shape->num_users == 0) {
-    delete shape;
+  // Direct-mapped; guarded by the interpreter lock.
+  static constexpr int kBits = 8;
+  static inline Shape* table[1 << kBits] = {};
+
+  static void release(Shape* shape) {
+    if (shape != nullptr && --shape->num_users == 0) {
+      delete shape;
+    }
   }
-}
+  static void remember(const Entry* entries, std::size_t count,
+                       const std::vector<std::pair<std::string_view, std::size_t>>& sorted);
 
-// Direct-mapped; guarded by the interpreter lock.
-constexpr int kShapeBits = 8;
-Shape* shapes[1 << kShapeBits] = {};
+  // Where in the table a dict with these keys belongs: fed key by key.
+  class Hash {
+   public:
+    void add(PyObject* key) {
+      state_ = (state_ + reinterpret_cast<std::uintptr_t>(key)) * 0x9E3779B97F4A7C15;
+    }
+    Shape*& place() const { return table[state_ >> (64 - kBits)]; }
 
-// Where in the table a dict with these keys belongs: fed key by key.
-class ShapeHash {
- public:
-  void add(PyObject* key) {
-    state_ = (state_ + reinterpret_cast<std::uintptr_t>(key)) * 0x9E3779B97F4A7C15;
-  }
-  Shape*& place() const { return shapes[state_ >> (64 - kShapeBits)]; }
-
- private:
-  std::uint64_t state_ = 0;
+   private:
+    std::uint64_t state_ = 0;
+  };
 };
 
-struct Entry {
-  PyObject* key;
-  PyObject* value;
-};
+namespace {
+
+constexpr int kNumHashThreads = 2;
+constexpr Py_ssize_t kMaxShapeKeys = 16;
 
 bool text_of(PyObject* object, std::string_view& out) {
   if (PyUnicode_IS_COMPACT_ASCII(object)) {
@@ -79,36 +77,13 @@ bool text_of(PyObject* object, std::string_view& out) {
   return true;
 }
 
-class PyEncoder {
- public:
-  explicit PyEncoder(CborWriter& out)
-      : out_(out), values_(out, core::Encoder::Mode::kCanonical, core::kInlineBufferBytes) {}
+}  // namespace
 
-  // False with a Python error set.
-  bool write(PyObject* object, int depth);
-  core::Encoder& values() { return values_; }
-
- private:
-  bool raise(const base::Error& error) {
-    set_error(error);
-    return false;
+PyEncoder::~PyEncoder() {
+  for (PyObject* object : kept_) {
+    Py_DECREF(object);
   }
-  bool enter(int depth) { return depth < core::kMaxDepth || raise(core::depth_error()); }
-
-  bool write_int(PyObject* object);
-  bool write_text(PyObject* object);
-  void write_bytes(PyObject* object);
-  bool write_items(PyObject* object, int depth);
-  bool write_dict(PyObject* object, int depth);
-  bool write_small_dict(PyObject* object, int depth);
-  bool write_shape(const Shape& shape, const Entry* entries, int depth);
-  bool write_entries(const Entry* entries, std::size_t count, int depth);
-  bool write_other(PyObject* object, int depth);
-  bool write_registered(PyObject* object, int depth);
-
-  CborWriter& out_;
-  core::Encoder values_;  // tensors, tables, long buffers, odd numbers
-};
+}
 
 bool PyEncoder::write(PyObject* object, int depth) {
   PyTypeObject* const type = Py_TYPE(object);
@@ -180,9 +155,13 @@ void PyEncoder::write_bytes(PyObject* object) {
     out_.bytes(data);
     return;
   }
-  const core::Value owner = core::Value::host(PyBox::make(Py_NewRef(object)));
-  values_.write_data(
-      data, core::Buffer::wrap(data.data(), static_cast<std::int64_t>(data.size()), [owner] {}));
+  keep_if_outside(data, object);
+}
+
+void PyEncoder::keep_if_outside(std::span<const std::byte> data, PyObject* owner) {
+  if (values_.write_borrowed(data)) {
+    kept_.push_back(Py_NewRef(owner));
+  }
 }
 
 bool PyEncoder::write_items(PyObject* object, int depth) {
@@ -235,7 +214,7 @@ bool PyEncoder::write_dict(PyObject* object, int depth) {
 bool PyEncoder::write_small_dict(PyObject* object, int depth) {
   std::array<Entry, kMaxShapeKeys> entries;
   std::size_t count = 0;
-  ShapeHash hash;
+  Shape::Hash hash;
   Py_ssize_t position = 0;
   while (count < entries.size() &&
          PyDict_Next(object, &position, &entries[count].key, &entries[count].value) != 0) {
@@ -253,7 +232,7 @@ bool PyEncoder::write_small_dict(PyObject* object, int depth) {
   if (known) {
     ++shape->num_users;  // a dict inside may take its place in the table
     done = write_shape(*shape, entries.data(), depth);
-    release(shape);
+    Shape::release(shape);
   } else {
     done = write_entries(entries.data(), count, depth);
   }
@@ -277,6 +256,9 @@ bool PyEncoder::write_shape(const Shape& shape, const Entry* entries, int depth)
 }
 
 bool PyEncoder::write_other(PyObject* object, int depth) {
+  if (own_ != nullptr && own_->has(Py_TYPE(object))) {
+    return write_registered(object, depth);
+  }
   const PyKind kind = kind_of(Py_TYPE(object));
   switch (kind) {
     case PyKind::kUnknown:
@@ -300,18 +282,16 @@ bool PyEncoder::write_other(PyObject* object, int depth) {
       return write_dict(object, depth);
     case PyKind::kRegistered:
       return write_registered(object, depth);
-    case PyKind::kTable: {
-      const auto table = table_from_python(object);
-      return table.has_value() ? values_.write_table(*table, depth) || raise(values_.error())
-                               : raise(table.error());
-    }
+    case PyKind::kSet:
+      return write_set(object, "python.set", depth);
+    case PyKind::kFrozenSet:
+      return write_set(object, "python.frozenset", depth);
+    case PyKind::kTable:
+      return write_table(object, depth);
     case PyKind::kBuffer:
     case PyKind::kArray:
-    case PyKind::kDlpack: {
-      const base::Result<core::Value> value = array_to_value(object, kind);
-      return value.has_value() ? values_.write(*value, depth) || raise(values_.error())
-                               : raise(value.error());
-    }
+    case PyKind::kDlpack:
+      return write_array(object, kind, depth);
   }
   return false;
 }
@@ -321,7 +301,7 @@ bool PyEncoder::write_registered(PyObject* object, int depth) {
     return false;
   }
   PyObject *name = nullptr, *payload = nullptr;
-  if (!payload_of(object, name, payload)) {
+  if (!payload_of(object, own_, name, payload)) {
     return raise(python_failure("a registered codec failed to give the payload"));
   }
   core::open_form(out_, "ext", 3);
@@ -331,10 +311,44 @@ bool PyEncoder::write_registered(PyObject* object, int depth) {
   return done;
 }
 
+bool PyEncoder::write_array(PyObject* object, PyKind kind, int depth) {
+  // The common array lies as its form wants it; no native tensor is made of it.
+  if (const PlainArray array(object); kind == PyKind::kArray && array.is_plain()) {
+    values_.open_tensor(array.dtype(), array.shape());
+    keep_if_outside(array.data(), object);
+    return true;
+  }
+  const base::Result<core::Value> value = array_to_value(object, kind);
+  return value.has_value() ? values_.write(*value, depth) || raise(values_.error())
+                           : raise(value.error());
+}
+
+bool PyEncoder::write_table(PyObject* object, int depth) {
+  const auto table = table_from_python(object);
+  if (!table.has_value()) {
+    return raise(table.error());
+  }
+  if (mode_ == core::Encoder::Mode::kTransport && core::is_short(*table)) {
+    // A short table in a message is the canonical one, so that the message is the encoding.
+    const std::size_t start = out_.size();
+    core::Encoder canonical(out_, core::Encoder::Mode::kCanonical, core::kInlineBufferBytes);
+    if (!canonical.write_table(*table, depth)) {
+      return raise(canonical.error());
+    }
+    if (!canonical.has_links()) {
+      return true;
+    }
+    out_.commit(out_.at_offset(start));
+  }
+  has_arrow_form_ = mode_ == core::Encoder::Mode::kTransport;
+  return values_.write_table(*table, depth) || raise(values_.error());
+}
+
 // Remembers the shape of `entries` when its keys are interned.
-void remember(const Entry* entries, std::size_t count,
-              const std::vector<std::pair<std::string_view, std::size_t>>& sorted) {
-  ShapeHash hash;
+void PyEncoder::Shape::remember(
+    const Entry* entries, std::size_t count,
+    const std::vector<std::pair<std::string_view, std::size_t>>& sorted) {
+  Shape::Hash hash;
   for (std::size_t i = 0; i < count; ++i) {
     if (!PyUnicode_CheckExact(entries[i].key) || PyUnicode_CHECK_INTERNED(entries[i].key) == 0) {
       return;
@@ -358,7 +372,7 @@ bool PyEncoder::write_entries(const Entry* entries, std::size_t count, int depth
   bool escaped = false;
   for (std::size_t i = 0; i < count; ++i) {
     if (!PyUnicode_Check(entries[i].key)) {
-      return raise(bad_key_error(entries[i].key));
+      return write_any_keys(entries, count, depth);
     }
     if (!text_of(entries[i].key, sorted[i].first)) {
       return false;
@@ -390,32 +404,12 @@ bool PyEncoder::write_entries(const Entry* entries, std::size_t count, int depth
     }
   }
   if (!escaped && count > 0 && count <= kMaxShapeKeys) {
-    remember(entries, count, sorted);
+    Shape::remember(entries, count, sorted);
   }
   return true;
 }
 
-// The writer of the last message, kept for its memory. A nested call (from a registered codec)
-// finds the place empty and makes its own. Guarded by the interpreter lock.
-class Arena {
- public:
-  Arena() : writer_(spare != nullptr ? std::exchange(spare, nullptr) : new CborWriter()) {}
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-  ~Arena() {
-    writer_->clear();
-    if (spare == nullptr) {
-      spare = writer_;
-    } else {
-      delete writer_;
-    }
-  }
-  CborWriter& writer() { return *writer_; }
-
- private:
-  static inline CborWriter* spare = nullptr;
-  CborWriter* writer_;
-};
+namespace {
 
 bool write_root(PyEncoder& encoder, PyObject* object) {
   if (!encoder.write(object, 0)) {

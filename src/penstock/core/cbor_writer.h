@@ -62,6 +62,19 @@ class CborWriter {
   /// Forgets what was written; keeps memory up to `keep_bytes` for the next message.
   void clear(std::size_t keep_bytes = std::size_t{1} << 20);
 
+  /// Gives the memory away: what was written lies at its beginning, and it goes back to
+  /// base::BufferPool::shared() as `capacity` bytes. The writer is empty.
+  struct Memory {
+    std::byte* data;
+    std::size_t size;
+    std::size_t capacity;
+  };
+  Memory take() {
+    const Memory taken{memory(), size(), capacity()};
+    begin_ = at_ = end_ = nullptr;
+    return taken;
+  }
+
   /// Room for `num_bytes` at the returned place; say what was used with commit().
   char* reserve(std::size_t num_bytes) {
     if (static_cast<std::size_t>(end_ - at_) < num_bytes) [[unlikely]] {
