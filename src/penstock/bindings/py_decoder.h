@@ -30,10 +30,14 @@ class PyDecoder {
   /// Canonical bytes. `source` delivers linked blocks, `own` codecs of one serializer; both are
   /// borrowed and may be null.
   PyDecoder(std::string_view bytes, const core::BlockSource* source, const OwnCodecs* own = nullptr)
-      : in_(bytes), source_(source), own_(own) {}
+      : in_(bytes), source_(source), own_(own), slots_left_(bytes.size() / sizeof(PyObject*)) {}
   /// The root of a message.
   PyDecoder(std::string_view root, std::span<const OutsideBuffer> outside, const OwnCodecs* own)
-      : in_(root), own_(own), outside_(outside), is_message_(true) {}
+      : in_(root),
+        own_(own),
+        outside_(outside),
+        is_message_(true),
+        slots_left_(root.size() / sizeof(PyObject*)) {}
 
   /// The whole input; null with a Python error set.
   PyObject* read_all();
@@ -41,6 +45,7 @@ class PyDecoder {
  private:
   // Null: a Python error is set, or the reader has noted a failure.
   PyObject* read(int depth);
+  PyObject* read_item(int depth);
   PyObject* read_simple(const core::CborHead& head);
   PyObject* read_negative(std::uint64_t argument);
   PyObject* read_list(std::uint64_t count, int depth);
@@ -48,7 +53,8 @@ class PyDecoder {
   struct KeyRun;
   std::uint64_t read_known_keys(const KeyRun& run, PyObject* dict, std::uint64_t count, int depth);
   bool read_new_keys(const char* start, PyObject* dict, std::uint64_t first, std::uint64_t count,
-                     int depth);
+                     int depth, std::string_view previous);
+  PyObject* read_repeated(PyObject*& last, int depth);
   bool read_entry(PyObject* dict, std::string_view key, int depth);
   void remember(const char* first_key, PyObject* dict, std::uint64_t count);
 
@@ -90,7 +96,7 @@ class PyDecoder {
   std::span<const OutsideBuffer> outside_;
   bool is_message_ = false;
   std::vector<std::shared_ptr<const core::Buffer>> native_;  // of outside_, when first needed
-  std::string_view previous_;                                // the last key of read_known_keys()
+  std::uint64_t slots_left_;  // items that long lists may still be given room for
   PyObject* form_ = nullptr;  // what a map turned out to be, from read_new_keys() to read_map()
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,10 +21,15 @@ using Entry = DictEntry;
 // A dict's keys in its own order, and what has been found out about them: records of one kind share
 // their key objects, so comparing pointers is enough to write a record's keys as one found before.
 struct PyEncoder::Shape {
-  std::vector<PyObject*> keys;      // strong references; interned, so the same text is the same key
-  std::vector<std::uint8_t> order;  // canonical position -> position in the dict
-  std::vector<std::string> texts;   // canonical position -> the encoded key
-  int num_users = 1;                // the table, and messages being written
+  // An encoded key, in canonical order, and where its value is in the dict. Copied as a whole.
+  struct Key {
+    char text[62];
+    std::uint8_t size;
+    std::uint8_t index;
+  };
+  std::vector<PyObject*> keys;  // strong references; interned, so the same text is the same key
+  std::vector<Key> steps;
+  int num_users = 1;  // the table, and messages being written
 
   ~Shape() {
     for (PyObject* key : keys) {
@@ -61,6 +67,38 @@ namespace {
 constexpr int kNumHashThreads = 2;
 constexpr Py_ssize_t kMaxShapeKeys = 16;
 
+// The value of an int that takes at most two digits, which most do.
+[[gnu::always_inline]] inline bool small_int(PyObject* object, std::int64_t& out) {
+#if PY_VERSION_HEX < 0x030C0000
+  const auto* digits = reinterpret_cast<const PyLongObject*>(object)->ob_digit;
+  switch (Py_SIZE(object)) {
+    case 0:
+      out = 0;
+      return true;
+    case 1:
+      out = digits[0];
+      return true;
+    case -1:
+      out = -static_cast<std::int64_t>(digits[0]);
+      return true;
+    case 2:
+      out = static_cast<std::int64_t>(digits[1]) << PyLong_SHIFT | digits[0];
+      return true;
+    case -2:
+      out = -(static_cast<std::int64_t>(digits[1]) << PyLong_SHIFT | digits[0]);
+      return true;
+    default:
+      return false;
+  }
+#else
+  if (PyUnstable_Long_IsCompact(reinterpret_cast<PyLongObject*>(object)) == 0) {
+    return false;
+  }
+  out = PyUnstable_Long_CompactValue(reinterpret_cast<PyLongObject*>(object));
+  return true;
+#endif
+}
+
 bool text_of(PyObject* object, std::string_view& out) {
   if (PyUnicode_IS_COMPACT_ASCII(object)) {
     out = {static_cast<const char*>(PyUnicode_DATA(object)),
@@ -85,24 +123,32 @@ PyEncoder::~PyEncoder() {
   }
 }
 
-bool PyEncoder::write(PyObject* object, int depth) {
+// Writes what is most common; no code of the user's runs in it. False: it is something else.
+[[gnu::always_inline]] inline bool PyEncoder::write_plain(PyObject* object) {
   PyTypeObject* const type = Py_TYPE(object);
   if (type == &PyUnicode_Type) {
-    return write_text(object);
+    if (!PyUnicode_IS_COMPACT_ASCII(object)) {
+      return false;
+    }
+    out_.text({static_cast<const char*>(PyUnicode_DATA(object)),
+               static_cast<std::size_t>(PyUnicode_GET_LENGTH(object))});
+    return true;
   }
   if (type == &PyLong_Type) {
-    return write_int(object);
+    std::int64_t value = 0;
+    if (!small_int(object, value)) {
+      return false;
+    }
+    out_.integer(value);
+    return true;
   }
   if (type == &PyFloat_Type) {
     const double value = PyFloat_AS_DOUBLE(object);
-    std::isfinite(value) ? out_.real(value) : values_.write_float(value);
+    if (!std::isfinite(value)) {
+      return false;
+    }
+    out_.real(value);
     return true;
-  }
-  if (type == &PyDict_Type) {
-    return write_dict(object, depth);
-  }
-  if (type == &PyList_Type) {
-    return write_items(object, depth);
   }
   if (object == Py_None) {
     out_.null();
@@ -110,6 +156,30 @@ bool PyEncoder::write(PyObject* object, int depth) {
   }
   if (type == &PyBool_Type) {
     out_.boolean(object == Py_True);
+    return true;
+  }
+  return false;
+}
+
+bool PyEncoder::write(PyObject* object, int depth) {
+  PyTypeObject* const type = Py_TYPE(object);
+  if (type == &PyDict_Type) {
+    return write_dict(object, depth);
+  }
+  if (type == &PyList_Type) {
+    return write_items(object, depth);
+  }
+  if (write_plain(object)) {
+    return true;
+  }
+  if (type == &PyUnicode_Type) {
+    return write_text(object);
+  }
+  if (type == &PyLong_Type) {
+    return write_int(object);
+  }
+  if (type == &PyFloat_Type) {
+    values_.write_float(PyFloat_AS_DOUBLE(object));
     return true;
   }
   if (type == &PyTuple_Type) {
@@ -175,7 +245,11 @@ bool PyEncoder::write_items(PyObject* object, int depth) {
     if (i >= PySequence_Fast_GET_SIZE(object)) {
       return raise({base::ErrorCode::kInvalidArgument, "list changed while it was encoded"});
     }
-    PyObject* item = Py_NewRef(PySequence_Fast_GET_ITEM(object, i));
+    PyObject* item = PySequence_Fast_GET_ITEM(object, i);
+    if (write_plain(item)) {
+      continue;
+    }
+    Py_INCREF(item);
     const bool done = write(item, depth + 1);
     Py_DECREF(item);
     if (!done) {
@@ -210,7 +284,6 @@ bool PyEncoder::write_dict(PyObject* object, int depth) {
   return done;
 }
 
-// Keeps keys and values alive by itself, as the user's code may change the dict meanwhile.
 bool PyEncoder::write_small_dict(PyObject* object, int depth) {
   std::array<Entry, kMaxShapeKeys> entries;
   std::size_t count = 0;
@@ -218,8 +291,6 @@ bool PyEncoder::write_small_dict(PyObject* object, int depth) {
   Py_ssize_t position = 0;
   while (count < entries.size() &&
          PyDict_Next(object, &position, &entries[count].key, &entries[count].value) != 0) {
-    Py_INCREF(entries[count].key);
-    Py_INCREF(entries[count].value);
     hash.add(entries[count].key);
     ++count;
   }
@@ -228,27 +299,42 @@ bool PyEncoder::write_small_dict(PyObject* object, int depth) {
   for (std::size_t i = 0; known && i < count; ++i) {
     known = shape->keys[i] == entries[i].key;
   }
+  // The user's code may change the dict meanwhile. A shape keeps its keys alive.
+  for (std::size_t i = 0; i < count; ++i) {
+    Py_INCREF(entries[i].value);
+  }
   bool done = false;
   if (known) {
     ++shape->num_users;  // a dict inside may take its place in the table
     done = write_shape(*shape, entries.data(), depth);
     Shape::release(shape);
   } else {
+    for (std::size_t i = 0; i < count; ++i) {
+      Py_INCREF(entries[i].key);
+    }
     done = write_entries(entries.data(), count, depth);
+    for (std::size_t i = 0; i < count; ++i) {
+      Py_DECREF(entries[i].key);
+    }
   }
   for (std::size_t i = 0; i < count; ++i) {
-    Py_DECREF(entries[i].key);
     Py_DECREF(entries[i].value);
   }
   return done;
 }
 
 bool PyEncoder::write_shape(const Shape& shape, const Entry* entries, int depth) {
-  const std::size_t count = shape.keys.size();
-  out_.map(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    out_.raw(shape.texts[i]);
-    if (!write(entries[shape.order[i]].value, depth + 1)) {
+  constexpr std::size_t kUsual = 32;
+  out_.map(shape.steps.size());
+  for (const Shape::Key& key : shape.steps) {
+    char* at = out_.reserve(sizeof key.text);
+    std::memcpy(at, key.text, kUsual);
+    if (key.size > kUsual) {
+      std::memcpy(at + kUsual, key.text + kUsual, sizeof key.text - kUsual);
+    }
+    out_.commit(at + key.size);
+    PyObject* const value = entries[key.index].value;
+    if (!write_plain(value) && !write(value, depth + 1)) {
       return false;
     }
   }
@@ -356,12 +442,18 @@ void PyEncoder::Shape::remember(
     hash.add(entries[i].key);
   }
   auto made = std::make_unique<Shape>();
+  made->steps.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
+    Key& step = made->steps[i];
+    const std::string_view text = sorted[i].first;
+    if (text.size() + core::kMaxCborHead > sizeof step.text) {
+      return;
+    }
+    char* const at = core::put_cbor_head(step.text, CborMajor::kText, text.size());
+    std::memcpy(at, text.data(), text.size());
+    step.size = static_cast<std::uint8_t>(at + text.size() - step.text);
+    step.index = static_cast<std::uint8_t>(sorted[i].second);
     made->keys.push_back(Py_NewRef(entries[i].key));
-    made->order.push_back(static_cast<std::uint8_t>(sorted[i].second));
-    CborWriter text;
-    text.text(sorted[i].first);
-    made->texts.emplace_back(text.view());
   }
   release(std::exchange(hash.place(), made.release()));
 }

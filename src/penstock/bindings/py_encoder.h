@@ -48,6 +48,7 @@ class PyEncoder {
   }
   bool enter(int depth) { return depth < core::kMaxDepth || raise(core::depth_error()); }
 
+  bool write_plain(PyObject* object);
   bool write_int(PyObject* object);
   bool write_text(PyObject* object);
   void write_bytes(PyObject* object);
