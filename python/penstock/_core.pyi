@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+import types
 from typing import Annotated
 
 import numpy
@@ -54,6 +55,39 @@ def decode_by_value(data, /):
 
 def through_value(value, /):
     """The value after becoming native and coming back."""
+
+class EventStore:
+    """
+    Events by (node_id, signal, epoch): any number of threads add and read.
+
+    Linearizable; readers never lock. `cache_size`: how many (node_id, signal) pairs are
+    known by the identity of their str objects; no answer depends on it.
+    """
+
+    def __len__(self, /):
+        """Return len(self)."""
+
+    add_event: types.MethodDescriptorType = ...
+
+    get_events: types.MethodDescriptorType = ...
+
+    batch_add_events: types.MethodDescriptorType = ...
+
+    batch_get_events: types.MethodDescriptorType = ...
+
+    find: types.MethodDescriptorType = ...
+
+    scan: types.MethodDescriptorType = ...
+
+    clear: types.MethodDescriptorType = ...
+
+    clear_epoch: types.MethodDescriptorType = ...
+
+    event_count: types.MethodDescriptorType = ...
+
+    stats: types.MethodDescriptorType = ...
+
+    backend: getset_descriptor = ...
 
 def log_line(line: str) -> bool:
     """

@@ -111,6 +111,10 @@ class ExtraInputWarning(UserWarning):
     """A value was given for an input the tube does not declare; it is ignored."""
 
 
+class BackendWarning(RuntimeWarning):
+    """Another backend than the usual or wanted one does the work. Once in the life of a process."""
+
+
 _BY_CODE = {
     cls.code: cls
     for cls in (

@@ -148,8 +148,8 @@ class Runner:
     @property
     def metrics(self) -> dict:
         """Counts and times of the run so far, per node and in all. ``peak_rss_bytes`` adds the peak
-        memory of worker processes to that of this process."""
-        return self._runner.metrics()
+        memory of worker processes to that of this process, ``backend`` says who did the work."""
+        return {"backend": "native", **self._runner.metrics()}
 
 
 class SynchronousRunner(Runner):

@@ -13,6 +13,7 @@ _HOMES = {
     "digest": "identity",
     "cid": "identity",
     "register_codec": "identity",
+    "EventStore": "event_store",
 }
 
 __all__ = list(_HOMES)  # noqa: PLE0605 - names that __getattr__ finds

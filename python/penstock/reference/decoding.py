@@ -328,7 +328,10 @@ class _Decoder:
         if length <= INLINE_BYTES or num_links != -(-length // BLOCK_BYTES):
             self.fail(f"bytes form: the number of links does not fit the length: length={length} num_links={num_links}")
         if length > memory_bytes():
-            self.fail(f"bytes form longer than this machine's memory: length={length}", ResourceExhaustedError)
+            self.fail(
+                f"bytes form longer than this machine's memory: length={length}",
+                ResourceExhaustedError,
+            )
         if self.blocks is None:
             self.fail(
                 "encoding links to raw blocks, but there is no block store to read them from",

@@ -167,9 +167,16 @@ class _Encoder:
         for key, value in dict.items(entries):
             if not isinstance(key, str):
                 name = identity.c_name(key)
-                raise make_error("invalid_argument", f"the keys of a map must be text: key_type={name}", "", "PS0403", "", "")
+                raise make_error(
+                    "invalid_argument",
+                    f"the keys of a map must be text: key_type={name}",
+                    "",
+                    "PS0403",
+                    "",
+                    "",
+                )
             items.append((utf8(key), value))
-        items.sort(key=lambda item: (len(item[0]), item[0]))
+        items = sorted(items, key=lambda item: (len(item[0]), item[0]))
         for (key, _), (other, _) in zip(items, items[1:], strict=False):
             if key == other:
                 raise InvalidArgumentError(f"two keys of a map have the same text: key={key.decode()}")

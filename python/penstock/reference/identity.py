@@ -6,17 +6,16 @@ from base64 import b32encode
 from collections.abc import Callable
 from typing import Any
 
+from penstock._backend import core
 from penstock._errors import InvalidArgumentError, make_error
 from penstock.reference.blake3 import blake3
 
-try:
-    from penstock._core import register_codec as _native_register, registered_codecs
-except ImportError:  # an installation without the extension: the twin keeps the tables itself
-    _native_register = None
-    _TABLES: tuple[dict, dict] = ({}, {})
+_TABLES: tuple[dict, dict] = ({}, {}) if core is None else core.registered_codecs()
 
-    def registered_codecs() -> tuple[dict, dict]:
-        return _TABLES
+
+def registered_codecs() -> tuple[dict, dict]:
+    """type -> (name, to_payload) and name -> from_payload: the extension's own tables, where it is."""
+    return _TABLES
 
 
 _TYPE = type  # which a parameter of register_codec hides
@@ -51,8 +50,8 @@ def register_codec(type: type, name: str, to_payload: Callable[[Any], Any], from
     by_type, by_name = registered_codecs()
     if type in by_type or name in by_name:
         raise ValueError(f"a codec is registered already: type={type.__name__} name={name}")
-    if _native_register is not None:
-        _native_register(type, name, to_payload, from_payload)
+    if core is not None:
+        core.register_codec(type, name, to_payload, from_payload)
     else:
         by_type[type] = (name, to_payload)
         by_name[name] = from_payload

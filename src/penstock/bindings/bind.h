@@ -7,6 +7,7 @@ namespace penstock::bindings {
 
 void bind_cli(nanobind::module_& m);
 void bind_codec(nanobind::module_& m);
+void bind_event_store(nanobind::module_& m);
 void bind_log(nanobind::module_& m);
 void bind_loop(nanobind::module_& m);
 void bind_runner(nanobind::module_& m);

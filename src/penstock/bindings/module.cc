@@ -14,6 +14,7 @@ NB_MODULE(_core, m) {
   m.def("set_no_event", [](nanobind::object sentinel) { b::set_no_event(sentinel.ptr()); });
   b::bind_cli(m);
   b::bind_codec(m);
+  b::bind_event_store(m);
   b::bind_log(m);
   b::bind_loop(m);
   b::bind_runner(m);

@@ -28,7 +28,8 @@ std::string SeriesName::key_of(std::string_view node, std::string_view signal,
   return key;
 }
 
-EventNames::Table::Table(std::size_t capacity) : mask(capacity - 1), slots(capacity) {}
+EventNames::Table::Table(std::size_t capacity) : mask(capacity - 1), slots(capacity) {
+}
 
 const EventNames::Entry* EventNames::Table::find(std::string_view key, std::size_t hash) const {
   for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
@@ -94,8 +95,7 @@ base::Result<Series> EventNames::add(const SeriesName& name) {
     const auto [chunk, place] = place_of(number);
     if (chunks_[chunk].load(std::memory_order_relaxed) == nullptr) {
       chunk_owners_.reserve(kNumChunks);
-      chunk_owners_.push_back(
-          std::make_unique<std::atomic<const Entry*>[]>(kFirstChunk << chunk));
+      chunk_owners_.push_back(std::make_unique<std::atomic<const Entry*>[]>(kFirstChunk << chunk));
       chunks_[chunk].store(chunk_owners_.back().get(), std::memory_order_release);
     }
     if (2 * entries_.size() >= tables_.back()->mask) {

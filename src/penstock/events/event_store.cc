@@ -17,9 +17,9 @@ constexpr std::size_t kFirstCapacity = 64;
 constexpr int kSpins = 200;
 
 base::Error too_many_rows() {
-  return {base::ErrorCode::kResourceExhausted,
-          "an event store cannot hold that many events: limit=" +
-              std::to_string(EventIndex::kMaxRows)};
+  return {
+      base::ErrorCode::kResourceExhausted,
+      "an event store cannot hold that many events: limit=" + std::to_string(EventIndex::kMaxRows)};
 }
 
 template <class T>
@@ -134,8 +134,7 @@ base::Result<std::int64_t> EventStore::add(EventKey key, core::Value value,
   segment->epochs[at] = key.epoch;
   segment->series[at] = key.series;
   segment->timestamps[at] = timestamp_us;
-  if (value.kind() >= core::Kind::kText &&
-      !segment->has_objects.load(std::memory_order_relaxed)) {
+  if (value.kind() >= core::Kind::kText && !segment->has_objects.load(std::memory_order_relaxed)) {
     segment->has_objects.store(true, std::memory_order_relaxed);
   }
   new (&segment->values[at]) core::Value(std::move(value));

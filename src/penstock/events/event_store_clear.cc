@@ -88,8 +88,7 @@ void EventStore::index_rows() const {
       }
       EventIndex::Slot& slot = index->slot({segment->series[at], segment->epochs[at]});
       const std::uint32_t head = slot.head.load(std::memory_order_relaxed);
-      segment->previous[at] =
-          head == 0 ? 0 : static_cast<std::uint32_t>(row - index->row_of(head));
+      segment->previous[at] = head == 0 ? 0 : static_cast<std::uint32_t>(row - index->row_of(head));
       index->set_head(slot, row);
       note_in_zone(*segment, at, segment->epochs[at]);
       if (at % EventSegment::kZoneRows == EventSegment::kZoneRows - 1) {
@@ -110,12 +109,13 @@ std::vector<std::int64_t> EventStore::rows_of(const Cleared& cleared) const {
     const auto [first, count] = EventSegments::range_of(row);
     const std::int64_t zone_end =
         first + ((row - first) / EventSegment::kZoneRows + 1) * EventSegment::kZoneRows;
-    const std::int64_t end = std::min(cleared.end_row, segment == nullptr ? first + count : zone_end);
+    const std::int64_t end =
+        std::min(cleared.end_row, segment == nullptr ? first + count : zone_end);
     const auto zone = static_cast<std::size_t>((row - first) / EventSegment::kZoneRows);
     // A zone knows its rows once they are in the index.
-    const bool may_have = segment != nullptr &&
-                          (end > index_end || (segment->zones[zone].min <= cleared.epoch &&
-                                               segment->zones[zone].max >= cleared.epoch));
+    const bool may_have =
+        segment != nullptr && (end > index_end || (segment->zones[zone].min <= cleared.epoch &&
+                                                   segment->zones[zone].max >= cleared.epoch));
     for (; may_have && row < end; ++row) {
       const std::int64_t at = row - first;
       if (cleared.has(row, {segment->series[at], segment->epochs[at]}) &&

@@ -127,7 +127,7 @@ std::int64_t EventStore::newest(const View& view, EventKey key) const {
   }
   const bool may_be_gone = view.cleared != nullptr && row >= 0;
   return row < view.first_row || (may_be_gone && !is_there(view, segments_.find(row), row)) ? -1
-                                                                                           : row;
+                                                                                            : row;
 }
 
 void EventStore::find_in(const View& view, std::span<const EventKey> keys,

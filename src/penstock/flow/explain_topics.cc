@@ -389,6 +389,25 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "every other use is this error.",
      "runner = ps.ThreadedRunner(tube).__enter__()\nif os.fork() == 0:\n    runner.process()",
      "if os.fork() == 0:\n    with ps.ThreadedRunner(tube) as runner:\n        runner.process()"},
+    {"PS0470", "Unknown backend",
+     "A backend is what does the work: the native code, its twin in plain Python, or the one that "
+     "is there.",
+     "PENSTOCK_BACKEND=fast", "PENSTOCK_BACKEND=auto"},
+    {"PS0471", "Native code is not there",
+     "The native code was asked for, by PENSTOCK_BACKEND=native or strict=True, and the extension "
+     "penstock._core is missing, damaged or of another Python. The message says what the "
+     "interpreter "
+     "saw.",
+     "", "pip install --force-reinstall penstock"},
+    {"PS0472", "No pure-Python twin",
+     "The reference backend does not have this operation. Loading YAML, worker processes, threads, "
+     "policies, kept results, history and reports are native only.",
+     "PENSTOCK_BACKEND=reference python job.py", "PENSTOCK_BACKEND=auto python job.py"},
+    {"PS0473", "Another backend does the work",
+     "What was wanted is not there, so the other backend does the work. Answers are the same, "
+     "times "
+     "are not. Said once in the life of a process; strict=True makes it an error.",
+     "", "penstock doctor"},
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
      "task "

@@ -1,4 +1,4 @@
-"""The model oracle: a slow, obvious scheduler for tubes. The engine must give the same events.
+"""Runs a tube in plain Python, slow and obvious: the engine must give the same events. The model test's oracle.
 
 The rules are docs/design/0002-run-rule.md; in short:
 
@@ -13,14 +13,14 @@ The rules are docs/design/0002-run-rule.md; in short:
 
 How it works: nodes are taken one after another, producers first; each is run in all epochs of its region,
 in lexicographic order, before the next node is looked at. So order, closing and absence need no bookkeeping.
-It does not import penstock: functions come through `resolve`, the "no event" sentinel through `no_event`.
+Functions come through `resolve`, the "no event" sentinel through `no_event`: neither is known here.
 """
 
 import copy
 import inspect
 from dataclasses import dataclass, field
 
-from model import wiring
+from penstock.reference import wiring
 
 ABSENT = object()
 
@@ -37,7 +37,7 @@ class InputMissing(ValueError):
     pass
 
 
-class Oracle:
+class Interpreter:
     """One tube with its memory. `process()` runs one root epoch; `run(n)` stops at the end of the run."""
 
     def __init__(self, tube, resolve, no_event, inputs=None):
@@ -52,7 +52,7 @@ class Oracle:
         self.over = False  # the run has ended
         self.memory = {}  # generator, object or list of held items, by node id
         self.next_root = 0
-        self.around = None  # (the oracle of the tube around this one, the node that this one is)
+        self.around = None  # (the interpreter of the tube around this one, the node that this one is)
         self.inner = {}  # nested tubes by node id
         self.asset_specs = tube.get("assets", {})
         self.makers = {id_: maker(resolve(spec["type"]), spec.get("params", {})) for id_, spec in self.asset_specs.items()}
