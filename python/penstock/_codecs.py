@@ -287,10 +287,10 @@ def register_type(cls: Class, /, *, name: str | None = None) -> Class:
     only where the class is registered under the same name, from what they hold: __init__,
     __post_init__ and validators do not run. Private attributes of a model are not kept.
     """
-    from penstock import _core
+    from penstock.reference.identity import register_codec  # one table for both backends
 
     found, to_payload, from_payload = codec_of(cls, name)
-    _core.register_codec(cls, found, to_payload, from_payload)
+    register_codec(cls, found, to_payload, from_payload)
     return cls
 
 

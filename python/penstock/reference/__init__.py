@@ -14,6 +14,7 @@ _HOMES = {
     "cid": "identity",
     "register_codec": "identity",
     "EventStore": "event_store",
+    "Serializer": "serializer",
 }
 
 __all__ = list(_HOMES)  # noqa: PLE0605 - names that __getattr__ finds

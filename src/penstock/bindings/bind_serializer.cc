@@ -66,7 +66,7 @@ PyObject* serialize(PyObject* self, PyObject* value) {
   if (!encoder.write(value, 0)) {
     return nullptr;
   }
-  if (!encoder.is_canonical()) {
+  if (!encoder.values().is_whole()) {
     return framed(encoder, writer.view());
   }
   const std::string_view bytes = writer.view();

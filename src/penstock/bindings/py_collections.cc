@@ -46,7 +46,7 @@ bool fill(PyObject* out, std::string_view name, PyObject* payload) {
       return false;
     }
     previous.swap(current);
-    if (!add_to_collection(out, key, is_map ? PyList_GET_ITEM(item, 1) : nullptr)) {
+    if (!add_to_collection(out, name, key, is_map ? PyList_GET_ITEM(item, 1) : nullptr)) {
       return false;
     }
   }
@@ -73,9 +73,8 @@ PyObject* new_collection(std::string_view name) {
                         : PyFrozenSet_New(nullptr);
 }
 
-bool add_to_collection(PyObject* out, PyObject* item, PyObject* value) {
+bool add_to_collection(PyObject* out, std::string_view name, PyObject* item, PyObject* value) {
   const bool is_map = value != nullptr;
-  const char* const name = is_map ? "python.dict" : "python.set";
   const Py_ssize_t before = is_map ? PyDict_GET_SIZE(out) : PySet_GET_SIZE(out);
   if ((is_map ? PyDict_SetItem(out, item, value) : PySet_Add(out, item)) != 0) {
     if (PyErr_ExceptionMatches(PyExc_TypeError) != 0) {

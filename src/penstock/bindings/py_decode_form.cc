@@ -39,6 +39,10 @@ PyObject* PyDecoder::read_form(const char* start, int depth) {
     if (is_message_ && is("buffer", 3)) {
       return read_outside_bytes();
     }
+    if (is_message_ && name == "arrow") {  // for processes of one run only
+      in_.seek(behind);
+      return failed("unknown reserved form: form=arrow num_items=" + std::to_string(num_items));
+    }
     if (is("tensor", 4)) {
       PyObject* array = read_tensor();
       if (array != nullptr || PyErr_Occurred() != nullptr) {
@@ -182,7 +186,7 @@ bool PyDecoder::read_collection(PyObject* out, std::string_view name, int depth)
     }
     previous = current;
     any_other_key = any_other_key || !PyUnicode_CheckExact(key);
-    done = done && add_to_collection(out, key, value);
+    done = done && add_to_collection(out, name, key, value);
     Py_DECREF(key);
     Py_XDECREF(value);
     if (!done) {

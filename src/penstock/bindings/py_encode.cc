@@ -10,7 +10,6 @@
 #include "penstock/bindings/numpy_api.h"
 #include "penstock/bindings/py_codec.h"
 #include "penstock/bindings/py_encoder.h"
-#include "penstock/core/table_transport.h"
 
 namespace penstock::bindings {
 
@@ -414,20 +413,7 @@ bool PyEncoder::write_table(PyObject* object, int depth) {
   if (!table.has_value()) {
     return raise(table.error());
   }
-  if (mode_ == core::Encoder::Mode::kTransport && core::is_short(*table)) {
-    // A short table in a message is the canonical one, so that the message is the encoding.
-    const std::size_t start = out_.size();
-    core::Encoder canonical(out_, core::Encoder::Mode::kCanonical, core::kInlineBufferBytes);
-    if (!canonical.write_table(*table, depth)) {
-      return raise(canonical.error());
-    }
-    if (!canonical.has_links()) {
-      return true;
-    }
-    out_.commit(out_.at_offset(start));
-  }
-  has_arrow_form_ = mode_ == core::Encoder::Mode::kTransport;
-  return values_.write_table(*table, depth) || raise(values_.error());
+  return values_.write_canonical_table(*table, depth) || raise(values_.error());
 }
 
 // Remembers the shape of `entries` when its keys are interned.

@@ -38,8 +38,6 @@ class PyEncoder {
   core::Encoder& values() { return values_; }
   /// The objects whose data stayed outside, in order: those without an owner in values().
   const std::vector<PyObject*>& kept() const { return kept_; }
-  /// Is what was written the canonical encoding?
-  bool is_canonical() const { return values_.is_whole() && !has_arrow_form_; }
 
  private:
   bool raise(const base::Error& error) {
@@ -74,7 +72,6 @@ class PyEncoder {
   const OwnCodecs* own_;
   core::Encoder values_;         // tensors, tables, long buffers, odd numbers
   std::vector<PyObject*> kept_;  // strong references
-  bool has_arrow_form_ = false;
 };
 
 /// The writer of the last message, kept for its memory. A nested call (from a registered codec)

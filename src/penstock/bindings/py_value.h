@@ -84,7 +84,7 @@ PyObject* from_payload(std::string_view name, const OwnCodecs* own, PyObject* pa
 bool is_collection(std::string_view name);
 /// Puts `item` (and its value, for a dict) into `out`. False with a Python error set: unhashable,
 /// or equal to one that is there.
-bool add_to_collection(PyObject* out, PyObject* item, PyObject* value);
+bool add_to_collection(PyObject* out, std::string_view name, PyObject* item, PyObject* value);
 /// The object for a payload that came as Python objects; checks the order. A new reference or null.
 PyObject* collection_from_payload(std::string_view name, PyObject* payload);
 /// An empty set or dict; a frozenset may be filled until it is shown to anybody.

@@ -209,9 +209,11 @@ void Encoder::open_tensor(DType dtype, std::span<const std::int64_t> shape) {
 }
 
 bool Encoder::write_table(const std::shared_ptr<const Table>& table, int depth) {
-  if (mode_ == Mode::kTransport) {
-    return write_transport_table(table, depth);
-  }
+  return mode_ == Mode::kTransport ? write_transport_table(table, depth)
+                                   : write_canonical_table(table, depth);
+}
+
+bool Encoder::write_canonical_table(const std::shared_ptr<const Table>& table, int depth) {
   base::Result<TableForm> form = to_form(table);
   if (!form.has_value()) {
     return fail(form.error());

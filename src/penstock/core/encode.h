@@ -40,6 +40,8 @@ class Encoder {
   bool write_tensor(const Tensor& tensor);
   bool write_transport_table(const std::shared_ptr<const Table>& table, int depth);
   bool write_table(const std::shared_ptr<const Table>& table, int depth);
+  /// The canonical form, in either mode.
+  bool write_canonical_table(const std::shared_ptr<const Table>& table, int depth);
   void write_float(double value);
   /// Any integer: sign and big-endian magnitude without leading zeros, in the form its size asks.
   void write_big_integer(bool negative, std::string_view magnitude);

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "penstock/core/identity.h"
 #include "penstock/core/table_codec.h"
 #include "penstock/core/table_layout.h"
 
@@ -209,15 +208,6 @@ base::Result<TransportTable> to_transport(const std::shared_ptr<const Table>& ta
   form.batches = Value::list(std::move(batches));
   form.buffers = sender.take_buffers();
   return form;
-}
-
-bool is_short(const std::shared_ptr<const Table>& table) {
-  const base::Result<TransportTable> form = to_transport(table);
-  std::int64_t size = 0;
-  for (std::size_t i = 0; form.has_value() && i < form->buffers.size(); ++i) {
-    size += form->buffers[i]->size_bytes();
-  }
-  return form.has_value() && size <= kInlineBufferBytes;
 }
 
 }  // namespace penstock::core

@@ -26,9 +26,6 @@ struct TransportTable {
 /// at 0 are written anew. kDataLoss when offsets run backwards.
 base::Result<TransportTable> to_transport(const std::shared_ptr<const Table>& table);
 
-/// Has `table` at most kInlineBufferBytes in all its buffers?
-bool is_short(const std::shared_ptr<const Table>& table);
-
 /// Inverse. Checks the shape and that every buffer is as long as its array needs; not the bytes.
 /// kDataLoss otherwise.
 base::Result<std::shared_ptr<const Table>> from_transport(TransportTable form);
