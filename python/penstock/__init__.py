@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     # "as" tells type checkers that the name is public here.
     from penstock._arrays import empty as empty
     from penstock._async_runner import AsyncRunner as AsyncRunner
+    from penstock._codecs import register_type as register_type
     from penstock._core import (
         cid as cid,
         decode as decode,
@@ -110,10 +111,11 @@ _HOMES = {
     "digest": "either",
     "cid": "either",
     "register_codec": "either",
+    "register_type": "_codecs",
     "empty": "_arrays",
 }
 # Homes that can do without the extension.
-_PURE = {"_errors", "_kinds", "_run"}
+_PURE = {"_errors", "_kinds", "_run", "_codecs"}
 
 __all__ = [
     "Epoch",

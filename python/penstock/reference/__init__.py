@@ -14,6 +14,7 @@ _HOMES = {
     "cid": "identity",
     "register_codec": "identity",
     "EventStore": "event_store",
+    "Serializer": "serializer",
     "run": "running",
 }
 
