@@ -216,7 +216,7 @@ def broken_sort():
 CASES = [
     Case(
         "messages",
-        st.tuples(TREES | DEEP, st.booleans()),
+        st.tuples(TREES | DEEP | st.lists(LONG, min_size=1, max_size=3), st.booleans()),
         run_messages,
         [
             ("sets as they come", broken_sort),
