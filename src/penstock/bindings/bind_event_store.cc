@@ -23,8 +23,10 @@ using events::StoredEvent;
 using Mode = EventStoreKeys::Mode;
 
 struct Inside {
-  explicit Inside(std::size_t cache_size) : keys(store.names(), cache_size) {}
-  EventStore store;
+  Inside(std::shared_ptr<EventStore> made, std::size_t cache_size)
+      : owned(std::move(made)), store(*owned), keys(store.names(), cache_size) {}
+  const std::shared_ptr<EventStore> owned;  ///< a run may record into it
+  EventStore& store;
   EventStoreKeys keys;
 };
 
@@ -32,8 +34,35 @@ struct Self {
   PyObject_HEAD Inside* inside;
 };
 
+PyTypeObject* event_store_type = nullptr;  // set once, by bind_event_store()
+
 Inside& inside(PyObject* self) {
   return *reinterpret_cast<Self*>(self)->inside;
+}
+
+/// The memory-only store, or one with a log; null with a Python error set.
+std::unique_ptr<EventStore> make_store(PyObject* path, bool read_only) {
+  if (path == nullptr || path == Py_None) {
+    return std::make_unique<EventStore>();
+  }
+  PyObject* bytes = nullptr;
+  if (PyUnicode_FSConverter(path, &bytes) == 0) {
+    return nullptr;
+  }
+  const std::string folder(PyBytes_AS_STRING(bytes),
+                           static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)));
+  Py_DECREF(bytes);
+  using Mode = events::EventJournal::Mode;
+  base::Result<std::unique_ptr<EventStore>> made = nullptr;
+  {
+    const core::HostUnlock unlock;
+    made = EventStore::open(folder, read_only ? Mode::kRead : Mode::kWrite);
+  }
+  if (!made.has_value()) {
+    set_error(made.error());
+    return nullptr;
+  }
+  return std::move(*made);
 }
 
 PyObject* failed(const base::Error& error) {
@@ -80,25 +109,31 @@ bool parse(const char* function, std::span<const char* const> names, std::size_t
 }
 
 PyObject* event_store_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
-  static const char* names[] = {"cache_size", nullptr};
+  static const char* names[] = {"cache_size", "path", "read_only", nullptr};
   Py_ssize_t cache_size = 256;
-  if (PyArg_ParseTupleAndKeywords(args, keywords, "|n:EventStore", const_cast<char**>(names),
-                                  &cache_size) == 0) {
+  PyObject* path = nullptr;
+  int read_only = 0;
+  if (PyArg_ParseTupleAndKeywords(args, keywords, "|nO$p:EventStore", const_cast<char**>(names),
+                                  &cache_size, &path, &read_only) == 0) {
     return nullptr;
   }
   if (cache_size < 0 || cache_size > (1 << 20)) {
     return invalid("cache_size must be 0 to 1048576: seen=" + std::to_string(cache_size));
   }
-  PyObject* self = type->tp_alloc(type, 0);
-  if (self != nullptr) {
-    try {
-      reinterpret_cast<Self*>(self)->inside = new Inside(static_cast<std::size_t>(cache_size));
-    } catch (const std::bad_alloc&) {
-      Py_DECREF(self);
-      return PyErr_NoMemory();
+  try {
+    std::unique_ptr<EventStore> store = make_store(path, read_only != 0);
+    if (store == nullptr) {
+      return nullptr;
     }
+    auto made = std::make_unique<Inside>(std::move(store), static_cast<std::size_t>(cache_size));
+    PyObject* self = type->tp_alloc(type, 0);
+    if (self != nullptr) {
+      reinterpret_cast<Self*>(self)->inside = made.release();
+    }
+    return self;
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
   }
-  return self;
 }
 
 void event_store_dealloc(PyObject* self) {
@@ -327,6 +362,33 @@ PyObject* clear_epoch(PyObject* self, PyObject* epoch) {
   return status.has_value() ? Py_NewRef(Py_None) : failed(status.error());
 }
 
+PyObject* flush(PyObject* self, PyObject*) {
+  base::Status status;
+  {
+    const core::HostUnlock unlock;
+    status = inside(self).store.flush();
+  }
+  return status.has_value() ? Py_NewRef(Py_None) : failed(status.error());
+}
+
+// The store stays readable; its log is let go of when it goes.
+PyObject* close(PyObject* self, PyObject*) {
+  base::Status status;
+  {
+    const core::HostUnlock unlock;
+    status = inside(self).store.close();
+  }
+  return status.has_value() ? Py_NewRef(Py_None) : failed(status.error());
+}
+
+PyObject* enter(PyObject* self, PyObject*) {
+  return Py_NewRef(self);
+}
+
+PyObject* leave(PyObject* self, PyObject* const*, Py_ssize_t) {
+  return close(self, nullptr);
+}
+
 PyObject* event_count(PyObject* self, PyObject*) {
   return PyLong_FromLongLong(inside(self).store.size());
 }
@@ -390,6 +452,16 @@ PyMethodDef methods[] = {
      "Forget the events of an epoch and of all epochs inside it."},
     {"event_count", Guarded<event_count>::call, METH_NOARGS,
      "event_count($self)\n--\n\nHow many events there are."},
+    {"flush", Guarded<flush>::call, METH_NOARGS,
+     "flush($self)\n--\n\n"
+     "Make everything so far outlast a crash; returns when it does. A store in memory has nothing "
+     "to do."},
+    {"close", Guarded<close>::call, METH_NOARGS,
+     "close($self)\n--\n\n"
+     "flush(), and let go of the log: another store may write it. Events can still be read."},
+    {"__enter__", Guarded<enter>::call, METH_NOARGS, "__enter__($self)\n--\n\nThe store itself."},
+    {"__exit__", erased(Guarded<leave>::call), METH_FASTCALL,
+     "__exit__($self, *args)\n--\n\nclose()."},
     {"stats", Guarded<stats>::call, METH_NOARGS,
      "stats($self)\n--\n\n"
      "Counts: events, next_id, signals (names seen so far), and how often the cache knew the names "
@@ -404,6 +476,14 @@ PyGetSetDef properties[] = {
 
 }  // namespace
 
+std::shared_ptr<EventStore> store_of(PyObject* object) {
+  if (event_store_type == nullptr || !PyObject_TypeCheck(object, event_store_type)) {
+    throw_error({base::ErrorCode::kInvalidArgument,
+                 "record_events() wants a native EventStore: type=" + type_name(object)});
+  }
+  return inside(object).owned;
+}
+
 void bind_event_store(nanobind::module_& m) {
   static PyType_Slot slots[] = {
       {Py_tp_new, reinterpret_cast<void*>(event_store_new)},
@@ -415,10 +495,12 @@ void bind_event_store(nanobind::module_& m) {
       {Py_sq_length, reinterpret_cast<void*>(length)},
       {Py_tp_doc,
        const_cast<char*>(
-           "EventStore(cache_size=256)\n--\n\n"
+           "EventStore(cache_size=256, path=None, *, read_only=False)\n--\n\n"
            "Events by (node_id, signal, epoch): any number of threads add and read.\n\n"
            "Linearizable; readers never lock. `cache_size`: how many (node_id, signal) pairs are\n"
-           "known by the identity of their str objects; no answer depends on it.")},
+           "known by the identity of their str objects; no answer depends on it. `path`: a folder "
+           "for\n"
+           "its log; then values are written as they are encoded, and flush() makes them last.")},
       {0, nullptr},
   };
   static PyType_Spec spec = {"penstock._core.EventStore", sizeof(Self), 0,
@@ -427,7 +509,7 @@ void bind_event_store(nanobind::module_& m) {
   if (type == nullptr || PyModule_AddObjectRef(m.ptr(), "EventStore", type) != 0) {
     throw nanobind::python_error();
   }
-  Py_DECREF(type);
+  event_store_type = reinterpret_cast<PyTypeObject*>(type);
 }
 
 }  // namespace penstock::bindings

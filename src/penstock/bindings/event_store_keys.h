@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -57,6 +58,8 @@ class EventStoreKeys {
   std::int64_t num_hits_ = 0, num_misses_ = 0;
 };
 
+/// The store of a penstock._core.EventStore; throws nanobind::python_error for another object.
+std::shared_ptr<events::EventStore> store_of(PyObject* object);
 /// The name of an object's type as Python tells it: "ndarray", not "numpy.ndarray".
 std::string type_name(PyObject* object);
 /// An int, as an int64. False with an error set.

@@ -152,6 +152,10 @@ base::Status EventJournal::check() const {
                                   "the event store is open for reading: path=" + folder_)
                           .with_help("open it without read_only=True"));
   }
+  if (is_closed()) {
+    return base::fail(base::Error(base::ErrorCode::kFailedPrecondition,
+                                  "the event store is closed: path=" + folder_));
+  }
   if (base::num_forks() != num_forks_) {
     return base::fail(base::Error(base::ErrorCode::kFailedPrecondition,
                                   "the event store writes to a log of the process that opened it, "
@@ -207,6 +211,13 @@ void EventJournal::note_step(Step step) {
     steps_.clear();  // what was not written yet need not be
   }
   steps_.push_back(std::move(step));
+}
+
+void EventJournal::close() {
+  const std::lock_guard files(files_mutex_);
+  is_closed_.store(true, std::memory_order_release);
+  file_ = base::File();
+  lock_ = base::File();
 }
 
 std::vector<Step> EventJournal::take() {

@@ -77,7 +77,10 @@ class EventJournal {
   /// Writes steps and waits until they last. kUnavailable (PS0481) when that failed: then the log
   /// ends with what was written before.
   base::Status write(std::vector<Step> steps, const EventNames& names);
-  const std::string& folder() const { return folder_; }
+  /// Lets go of the lock; nothing can be noted or written afterwards.
+  void close();
+  bool is_closed() const { return is_closed_.load(std::memory_order_acquire); }
+  bool is_read_only() const { return mode_ == Mode::kRead; }
 
  private:
   EventJournal(std::string folder, Mode mode);
@@ -98,7 +101,7 @@ class EventJournal {
   std::int64_t next_number_ = 0;
   std::int64_t file_bytes_ = 0;
   Series num_written_names_ = 0;  ///< in file_
-  std::atomic<bool> is_broken_{false};
+  std::atomic<bool> is_broken_{false}, is_closed_{false};
 };
 
 }  // namespace penstock::events

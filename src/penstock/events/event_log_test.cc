@@ -1,11 +1,12 @@
-// A store with a log: what a flush said lasts is there again, whatever happens to the end of a file.
-#include <gtest/gtest.h>
-
+// A store with a log: what a flush said lasts is there again, whatever happens to the end of a
+// file.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "penstock/core/identity.h"
 #include "penstock/events/event_store.h"

@@ -101,6 +101,8 @@ class EventStore {
   /// Makes everything so far outlast a crash; returns when it does. Nothing to do for a store in
   /// memory. An error is final (PS0481): the log ends with the flush before.
   base::Status flush();
+  /// flush(), and the log may have another writer. What is here can still be read.
+  base::Status close();
 
   /// Calls `visit` with every value that may hold an object, while nothing changes them: for a
   /// garbage collector. Only from a thread that keeps all others from clearing.

@@ -107,6 +107,15 @@ base::Status EventStore::flush() {
   return journal_->write(std::move(steps), names_);
 }
 
+base::Status EventStore::close() {
+  if (journal_ == nullptr || journal_->is_closed()) {
+    return {};
+  }
+  const base::Status status = journal_->is_read_only() ? base::Status() : flush();
+  journal_->close();
+  return status;
+}
+
 base::Result<std::unique_ptr<EventStore>> EventStore::open(const std::string& folder,
                                                            EventJournal::Mode mode) {
   return base::within_memory([&]() -> base::Result<std::unique_ptr<EventStore>> {
