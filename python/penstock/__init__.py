@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     # "as" tells type checkers that the name is public here.
     from penstock._arrays import empty as empty
     from penstock._async_runner import AsyncRunner as AsyncRunner
+    from penstock._codecs import register_type as register_type
     from penstock._core import (
         cid as cid,
         decode as decode,
@@ -110,10 +111,11 @@ _HOMES = {
     "digest": "either",
     "cid": "either",
     "register_codec": "either",
+    "register_type": "_codecs",
     "empty": "_arrays",
 }
 # Homes that can do without the extension.
-_PURE = {"_errors", "_kinds"}
+_PURE = {"_errors", "_kinds", "_run", "_codecs"}
 
 __all__ = [
     "Epoch",
@@ -136,7 +138,7 @@ def __getattr__(name: str) -> object:
     if home == "either":  # of the backend that was wanted when the name was first used
         home = {"native": "_core", "reference": "reference"}[_backend.choose(f"penstock.{name}")]
     elif home not in _PURE:
-        _backend.need_core(f"penstock.{name}")
+        _backend.choose(f"penstock.{name}", twin=False)
     value = getattr(importlib.import_module(f"penstock.{home}"), name)
     globals()[name] = value
     return value

@@ -114,10 +114,3 @@ def warn(text: str) -> None:
         from penstock._errors import BackendWarning
 
         warnings.warn(f"{text} [PS0473]", BackendWarning, stacklevel=4)
-
-
-def need_core(what: str) -> Any:
-    """The extension, for what only it can do."""
-    if core is None:
-        raise no_twin(what)
-    return core

@@ -115,6 +115,13 @@ def test_an_unknown_backend_names_the_three(broken):
         assert "unknown backend: seen 'fast', wanted native, reference or auto (at PENSTOCK_BACKEND)" in done.stderr
 
 
+def test_asking_for_the_reference_what_it_has_not_warns_once():
+    code = "import penstock as ps\nps.Tube, ps.ThreadedRunner, ps.empty\nprint(ps.encode(1))"
+    done = good(program(code, backend="reference"))
+    assert done.stdout == "b'\\x01'\n" and done.stderr.count("Warning") == 1
+    assert "BackendWarning: penstock.Tube has no pure-Python twin, so the native code does it" in done.stderr
+
+
 # ---- the choice itself
 
 
@@ -181,8 +188,8 @@ def test_each_object_names_its_backend(name):
     assert getattr(accelerate, name) is getattr(ps._core, name)
     for made, wanted in ((MAKERS[name](), "native"), (MAKERS[name](force_python=True), "reference")):
         assert made.backend == wanted
-        with pytest.raises(AttributeError):
-            made.backend = "other"
+    with pytest.raises(AttributeError):
+        MAKERS[name]().backend = "other"
     assert MAKERS[name](strict=True).backend == "native"
 
 
@@ -196,3 +203,99 @@ def test_names_of_accelerate():
 def test_metrics_name_the_backend():
     tube = {"nodes": {"n": {"type": "penstock.testing.count_source", "params": {"limit": 2}}}}
     assert ps.run(tube, history=False).metrics["backend"] == "native"
+
+
+# ---- runs
+
+COUNT = {
+    "nodes": {
+        "n": {"type": "penstock.testing.count_source", "params": {"limit": 3}},
+        "double": {"type": "penstock.testing.multiply", "depends": [{"left": "n.index"}]},
+        "out": {"type": "return", "depends": "double.value"},
+    }
+}
+
+
+def test_a_run_in_plain_python_has_the_same_results_and_address():
+    native, twin = (ps.run(COUNT, backend=name, strict=True, history=False) for name in ("native", "reference"))
+    assert native[:3] == twin[:3] and native.results == [0, 2, 4]
+    assert (native.metrics["backend"], twin.metrics["backend"]) == ("native", "reference")
+    assert ps.run(ps.Tube.load(COUNT), backend="reference", strict=True).results == [0, 2, 4]
+
+
+LACKING = [
+    (dict(runner="threads"), "runner='threads'"),
+    (dict(report="page.html"), "a report"),
+    (dict(tags=["gpu"]), "tags"),
+    (dict(tube="nodes:\n  out: {type: penstock.testing.hello}"), "a tube that is not given as a dict"),
+    (dict(tube={"nodes": {"a": {"type": "penstock.testing.hello", "retry": {"attempts": 2}}}}), "the key 'retry' of a node"),
+    (dict(tube={"nodes": {"a": {"type": "builtins.len"}}}), "a node of a kind such as 'builtins.len'"),
+    (dict(tube={"extends": "x", "nodes": {}}), "the key 'extends' of a tube"),
+]
+
+
+@pytest.mark.parametrize("options, named", LACKING, ids=[named for _, named in LACKING])
+def test_what_a_run_in_plain_python_lacks_is_named(options, named):
+    given = {"tube": COUNT, "history": False} | options
+    for call in (lambda: ps.run(**given, backend="reference", strict=True), lambda: reference.run(**given)):
+        with pytest.raises(ps.UnimplementedError) as error:
+            call()
+        assert str(error.value) == f"a run with {named} has no pure-Python twin" and error.value.id == "PS0472"
+
+
+def test_a_run_that_has_no_twin_goes_to_the_native_code_with_a_warning(monkeypatch):
+    monkeypatch.setenv("PENSTOCK_BACKEND", "reference")
+    monkeypatch.setattr(_backend, "_warned", False)
+    with pytest.warns(ps.BackendWarning, match="a run with runner='threads' has no pure-Python twin, so the native code does it"):
+        run = ps.run(COUNT, runner="threads", history=False)
+    assert run.results == [0, 2, 4] and run.metrics["backend"] == "native"
+    assert ps.run(COUNT, history=False).metrics["backend"] == "reference"
+
+
+RUN = f"""
+import warnings
+warnings.simplefilter("ignore")
+import penstock as ps
+run = ps.run({COUNT!r})
+print(run.results, run.cid, run.metrics["backend"])
+try:
+    ps.run("nodes: {{}}")
+except ps.UnimplementedError as error:
+    print(error)
+"""
+
+
+def test_a_tube_given_as_a_dict_runs_without_the_extension(broken):
+    lines = good(program(RUN, path=broken)).stdout.splitlines()
+    assert lines[0] == f"[0, 2, 4] {ps.cid(4)} reference"
+    assert lines[1].startswith("a run with a tube that is not given as a dict has no pure-Python twin, and penstock._core")
+
+
+def test_deinit_is_called_in_reverse_also_after_a_failure():
+    tube = {
+        "nodes": {
+            "a": {"type": f"{__name__}.Living", "params": {"name": "a"}},
+            "b": {"type": f"{__name__}.Living", "params": {"name": "b"}, "depends": [{"value": "a.value"}]},
+        }
+    }
+    for name in ("native", "reference"):
+        Living.seen.clear()
+        with pytest.raises(ps.NodeError, match="enough"):
+            ps.run(tube, n=3, backend=name, strict=True, history=False)
+        assert Living.seen == ["init a", "init b", "deinit b", "deinit a"]
+
+
+class Living(ps.Node):
+    name: str = ""
+    seen = []
+
+    def init(self):
+        self.seen.append(f"init {self.name}")
+
+    def deinit(self):
+        self.seen.append(f"deinit {self.name}")
+
+    def process(self, value=None):
+        if self.name == "b":
+            raise ValueError("enough")
+        return 1

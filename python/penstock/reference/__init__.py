@@ -14,6 +14,8 @@ _HOMES = {
     "cid": "identity",
     "register_codec": "identity",
     "EventStore": "event_store",
+    "Serializer": "serializer",
+    "run": "running",
 }
 
 __all__ = list(_HOMES)  # noqa: PLE0605 - names that __getattr__ finds

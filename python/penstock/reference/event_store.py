@@ -20,7 +20,7 @@ class EventStore:
     does nothing.
     """
 
-    backend = "reference"
+    backend = property(lambda self: "reference")
 
     def __init__(self, cache_size: int = 256) -> None:
         if not 0 <= cache_size <= 1 << 20:

@@ -18,5 +18,6 @@ NB_MODULE(_core, m) {
   b::bind_log(m);
   b::bind_loop(m);
   b::bind_runner(m);
+  b::bind_serializer(m);
   b::bind_worker(m);
 }

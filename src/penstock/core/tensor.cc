@@ -1,15 +1,13 @@
 #include "penstock/core/tensor.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <string>
-#include <tuple>
 #include <utility>
+
+#include "penstock/base/buffer_pool.h"
 
 namespace penstock::core {
 namespace {
@@ -24,17 +22,17 @@ constexpr DTypeRow kDTypes[] = {
     {"float32", 4}, {"float64", 8}, {"complex64", 8}, {"complex128", 16},
 };
 
-constexpr std::int64_t kAlignment = 64;
-constexpr std::int64_t kHugePage = 2 << 20;
-
-struct FreeMemory {
-  void operator()(std::byte* memory) const { std::free(memory); }
-};
-
-class OwnedBuffer final : public Buffer {
+class PooledBuffer final : public Buffer {
  public:
-  OwnedBuffer(std::byte* data, std::int64_t size) : Buffer(data, size) {}
-  ~OwnedBuffer() override { std::free(mutable_data()); }
+  explicit PooledBuffer(std::int64_t size)
+      : Buffer(base::BufferPool::shared().acquire(static_cast<std::size_t>(size)), size) {
+    if (data() == nullptr) {
+      throw std::bad_alloc();  // as operator new does
+    }
+  }
+  ~PooledBuffer() override {
+    base::BufferPool::shared().release(mutable_data(), static_cast<std::size_t>(size_bytes()));
+  }
 };
 
 class WrappedBuffer final : public Buffer {
@@ -165,22 +163,7 @@ std::int64_t size_bytes(DType dtype) {
 
 std::shared_ptr<Buffer> Buffer::allocate(std::int64_t size_bytes) {
   PENSTOCK_CHECK(size_bytes >= 0);
-  const bool huge = size_bytes >= 2 * kHugePage;
-  const std::int64_t alignment = huge ? kHugePage : kAlignment;
-  const auto rounded = static_cast<std::size_t>(
-      (std::max<std::int64_t>(size_bytes, 1) + alignment - 1) / alignment * alignment);
-  std::unique_ptr<std::byte, FreeMemory> memory(
-      static_cast<std::byte*>(std::aligned_alloc(static_cast<std::size_t>(alignment), rounded)));
-  if (memory == nullptr) {
-    throw std::bad_alloc();  // as operator new does
-  }
-  if (huge) {
-    // Advice only: page faults of 4 KiB would cost more than filling the memory.
-    (void)madvise(memory.get(), rounded, MADV_HUGEPAGE);
-  }
-  auto buffer = std::make_shared<OwnedBuffer>(memory.get(), size_bytes);
-  std::ignore = memory.release();  // the buffer's, now that there is one
-  return buffer;
+  return std::make_shared<PooledBuffer>(size_bytes);
 }
 
 std::shared_ptr<Buffer> Buffer::wrap(const void* data, std::int64_t size_bytes,

@@ -37,7 +37,7 @@ std::int64_t size_bytes(DType dtype);  ///< bytes per element
 /// Memory with an owner. Immutable once shared; `release` runs when the last user lets go.
 class Buffer {
  public:
-  /// Uninitialised memory, 64-byte aligned.
+  /// Uninitialised memory of the shared base::BufferPool: 64-byte aligned, used again.
   static std::shared_ptr<Buffer> allocate(std::int64_t size_bytes);
   /// Somebody else's memory, kept alive until `release` has run (on any thread).
   static std::shared_ptr<Buffer> wrap(const void* data, std::int64_t size_bytes,

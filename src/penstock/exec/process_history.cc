@@ -1,46 +1,38 @@
 #include "penstock/exec/process_history.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <new>
-#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
 
+#include "penstock/base/buffer_pool.h"
+
 namespace penstock::exec {
+
+using base::BufferPool;
+
 namespace {
 
-constexpr std::size_t kPageBytes = 4096;
-constexpr std::size_t kFirstChunkBytes = 16 * kPageBytes;
-constexpr std::size_t kHugeBytes = std::size_t{2} << 20;
+constexpr std::size_t kFirstChunkBytes = std::size_t{64} << 10;
 
 }  // namespace
 
-void ByteStore::Free::operator()(std::byte* memory) const {
-  std::free(memory);
+void ByteStore::GiveBack::operator()(std::byte* memory) const {
+  BufferPool::shared().release(memory, size_bytes);
 }
 
 std::string_view ByteStore::add(std::string_view bytes) {
   if (bytes.size() > left_bytes_) {
-    chunk_bytes_ = std::clamp(2 * chunk_bytes_, kFirstChunkBytes, kHugeBytes);
-    const std::size_t size =
-        std::max(chunk_bytes_, (bytes.size() + kPageBytes) / kPageBytes * kPageBytes);
-    const bool is_huge = size % kHugeBytes == 0;
-    auto* const memory =
-        static_cast<std::byte*>(std::aligned_alloc(is_huge ? kHugeBytes : kPageBytes, size));
-    if (memory == nullptr) {
+    chunk_bytes_ = std::clamp(2 * chunk_bytes_, kFirstChunkBytes, BufferPool::kHugePage);
+    const std::size_t size = BufferPool::usable_bytes(std::max(chunk_bytes_, bytes.size()));
+    std::unique_ptr<std::byte, GiveBack> chunk(BufferPool::shared().acquire(size), {size});
+    if (chunk == nullptr) {
       throw std::bad_alloc();
     }
-    chunks_.emplace_back(memory);
-    if (is_huge) {
-      // One fault for two megabytes instead of 512; without huge pages nothing is lost.
-      std::ignore = ::madvise(memory, size, MADV_HUGEPAGE);
-    }
-    at_ = memory;
+    chunks_.push_back(std::move(chunk));
+    at_ = chunks_.back().get();
     left_bytes_ = size;
   }
   std::memcpy(at_, bytes.data(), bytes.size());

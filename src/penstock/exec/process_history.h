@@ -17,17 +17,19 @@
 
 namespace penstock::exec {
 
-/// Bytes that stay where they are until all are dropped at once. Owner thread only.
+/// Bytes that stay where they are until all are dropped at once, in pieces of the shared pool.
+/// Owner thread only.
 class ByteStore {
  public:
   std::string_view add(std::string_view bytes);
 
  private:
-  struct Free {
+  struct GiveBack {
+    std::size_t size_bytes;
     void operator()(std::byte* memory) const;
   };
 
-  std::vector<std::unique_ptr<std::byte, Free>> chunks_;
+  std::vector<std::unique_ptr<std::byte, GiveBack>> chunks_;
   std::byte* at_ = nullptr;
   std::size_t left_bytes_ = 0;
   std::size_t chunk_bytes_ = 0;  ///< of the newest chunk

@@ -3,6 +3,10 @@
 // One per process. A buffer from here goes to another process by reference; any other buffer is
 // copied here first. Receivers map read-only: arrays come out non-writeable there, and writing to
 // an array after it was handed to a node is a bug the synchronous runner does not catch.
+//
+// What stays in this process (frames, the history of calls, what a decoder copies) comes from
+// base::BufferPool. The two cannot share blocks: here a block lies in a segment that others map, is
+// in use for as long as one of them is, and comes in pages of any number, not in sizes.
 #pragma once
 
 #include <cstddef>
