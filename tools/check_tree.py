@@ -21,12 +21,13 @@ LIMITS = {"header": (300, 500), "source": (600, 900), "operator": (350, 500), "t
 ARROWS = {
     "base": set(),
     "core": {"base"},
-    "flow": {"core", "base"},
+    "events": {"core", "base"},
+    "flow": {"events", "core", "base"},
     "exec": {"flow", "core", "base"},
     "report": {"flow", "core", "base"},
     "ops": {"core", "base"},
-    "cli": {"exec", "report", "flow", "core", "base", "ops"},
-    "bindings": {"cli", "exec", "report", "flow", "core", "base", "ops"},
+    "cli": {"exec", "report", "flow", "events", "core", "base", "ops"},
+    "bindings": {"cli", "exec", "report", "flow", "events", "core", "base", "ops"},
 }
 
 # Foreign headers that only the named rooms may see.

@@ -1,0 +1,279 @@
+// EventStore: the index that follows the rows, and clearing. All under the maintenance mutex.
+#include <algorithm>
+#include <bit>
+#include <thread>
+
+#include "penstock/base/forks.h"
+#include "penstock/base/out_of_memory.h"
+#include "penstock/events/event_store.h"
+
+namespace penstock::events {
+namespace {
+
+constexpr std::size_t kMinCapacity = 64;
+constexpr std::int64_t kAhead = 12;  // rows whose slots are fetched ahead of their use
+
+void note_in_zone(EventSegment& segment, std::int64_t at, std::int64_t epoch) {
+  const auto zone = static_cast<std::size_t>(at / EventSegment::kZoneRows);
+  // A segment may begin in the middle: rows before it were cleared before they were looked at.
+  while (segment.zones.size() <= zone) {
+    segment.zones.push_back({epoch, epoch});  // within what create() reserved
+  }
+  segment.zones[zone].min = std::min(segment.zones[zone].min, epoch);
+  segment.zones[zone].max = std::max(segment.zones[zone].max, epoch);
+}
+
+}  // namespace
+
+// A mutex that was held when fork() copied the process is never let go of in the copy.
+std::unique_lock<std::mutex> EventStore::lock_maintenance() const {
+  std::unique_lock lock(maintenance_, std::try_to_lock);
+  while (!lock.owns_lock() && base::num_forks() == num_forks_) {
+    lock.lock();
+  }
+  return lock;
+}
+
+bool EventStore::is_dead(std::int64_t row) const {
+  const EventSegment* segment = segments_.find(row);
+  return segment == nullptr || row < first_row_.load(std::memory_order_relaxed) ||
+         segment->values[row - segment->first_row].is_absent();
+}
+
+// False without memory: then the rows stay what readers look at one by one.
+bool EventStore::make_room_in_index() const {
+  EventIndex* const old = index_.load(std::memory_order_relaxed);
+  const std::int64_t first_row = first_row_.load(std::memory_order_relaxed);
+  std::size_t num_keys = 0;
+  old->for_each([&](EventKey, std::int64_t row) { num_keys += is_dead(row) ? 0U : 1U; });
+  std::unique_ptr<EventIndex> larger =
+      EventIndex::create(std::bit_ceil(std::max(kMinCapacity, 4 * num_keys)), first_row);
+  if (larger == nullptr) {
+    return false;
+  }
+  old->for_each([&](EventKey key, std::int64_t row) {
+    if (!is_dead(row)) {
+      larger->set_head(larger->slot(key), row);
+    }
+  });
+  larger->end_row.store(std::max(first_row, old->end_row.load(std::memory_order_relaxed)),
+                        std::memory_order_relaxed);
+  index_.store(larger.release(), std::memory_order_seq_cst);
+  if (pins_.wait_for_readers(num_forks_)) {
+    delete old;
+  }
+  return true;
+}
+
+void EventStore::index_rows() const {
+  const std::int64_t end_row = published_.load(std::memory_order_acquire);
+  EventIndex* index = index_.load(std::memory_order_relaxed);
+  std::int64_t row = std::max(index->end_row.load(std::memory_order_relaxed),
+                              first_row_.load(std::memory_order_relaxed));
+  while (row < end_row) {
+    EventSegment* const segment = segments_.find(row);
+    const auto [first, count] = EventSegments::range_of(row);
+    const std::int64_t end = std::min(end_row, first + count);
+    for (; segment != nullptr && row < end; ++row) {
+      if (index->is_full() || row - index->first_row() >= EventIndex::kMaxRows) {
+        index->end_row.store(row, std::memory_order_release);
+        if (!make_room_in_index()) {
+          return;
+        }
+        index = index_.load(std::memory_order_relaxed);
+      }
+      const std::int64_t at = row - first;
+      if (row + kAhead < end) {
+        index->prefetch_to_write({segment->series[at + kAhead], segment->epochs[at + kAhead]});
+      }
+      EventIndex::Slot& slot = index->slot({segment->series[at], segment->epochs[at]});
+      const std::uint32_t head = slot.head.load(std::memory_order_relaxed);
+      segment->previous[at] =
+          head == 0 ? 0 : static_cast<std::uint32_t>(row - index->row_of(head));
+      index->set_head(slot, row);
+      note_in_zone(*segment, at, segment->epochs[at]);
+      if (at % EventSegment::kZoneRows == EventSegment::kZoneRows - 1) {
+        index->end_row.store(row + 1, std::memory_order_release);
+      }
+    }
+    row = end;
+    index->end_row.store(row, std::memory_order_release);
+  }
+  indexed_.store(row, std::memory_order_release);
+}
+
+std::vector<std::int64_t> EventStore::rows_of(const Cleared& cleared) const {
+  std::vector<std::int64_t> rows;
+  const std::int64_t index_end = index_.load(std::memory_order_relaxed)->end_row.load();
+  for (std::int64_t row = first_row_.load(std::memory_order_relaxed); row < cleared.end_row;) {
+    const EventSegment* segment = segments_.find(row);
+    const auto [first, count] = EventSegments::range_of(row);
+    const std::int64_t zone_end =
+        first + ((row - first) / EventSegment::kZoneRows + 1) * EventSegment::kZoneRows;
+    const std::int64_t end = std::min(cleared.end_row, segment == nullptr ? first + count : zone_end);
+    const auto zone = static_cast<std::size_t>((row - first) / EventSegment::kZoneRows);
+    // A zone knows its rows once they are in the index.
+    const bool may_have = segment != nullptr &&
+                          (end > index_end || (segment->zones[zone].min <= cleared.epoch &&
+                                               segment->zones[zone].max >= cleared.epoch));
+    for (; may_have && row < end; ++row) {
+      const std::int64_t at = row - first;
+      if (cleared.has(row, {segment->series[at], segment->epochs[at]}) &&
+          !segment->values[at].is_absent()) {
+        rows.push_back(row);
+      }
+    }
+    row = end;
+  }
+  return rows;
+}
+
+void EventStore::take_out_dead(Dropped& dropped, std::int64_t end_row) {
+  for (std::int64_t row = first_row_.load(std::memory_order_relaxed); row < end_row;) {
+    const auto [first, count] = EventSegments::range_of(row);
+    EventSegment* segment = segments_.find(row);
+    if (segment != nullptr && first + count <= end_row && segment->num_cleared == count) {
+      dropped.segments.push_back(segments_.take_out(first));
+    }
+    row = first + count;
+  }
+  dropped.end_row = end_row;
+}
+
+void EventStore::forget_values(Dropped& dropped, std::span<const std::int64_t> rows) {
+  for (const std::int64_t row : rows) {
+    if (EventSegment* segment = segments_.find(row); segment != nullptr) {
+      core::Value& value = segment->values[row - segment->first_row];
+      if (value.kind() >= core::Kind::kText) {
+        dropped.values.push_back(std::move(value));
+      } else {
+        value.reset();
+      }
+    }
+  }
+}
+
+// Leading pieces that are gone need not be looked at again.
+void EventStore::move_first_row(std::int64_t end_row) {
+  std::int64_t row = first_row_.load(std::memory_order_relaxed);
+  while (row < end_row && segments_.find(row) == nullptr) {
+    const auto [first, count] = EventSegments::range_of(row);
+    row = std::min(first + count, end_row);
+  }
+  first_row_.store(row, std::memory_order_seq_cst);
+}
+
+// Values may run code of the host language when they go: never under the mutex.
+void EventStore::Dropped::destroy() {
+  values.clear();
+  for (EventSegment* segment : segments) {
+    const std::int64_t count = std::min(segment->num_rows, end_row - segment->first_row);
+    if (segment->has_objects.load(std::memory_order_relaxed)) {
+      std::destroy_n(segment->values, std::max<std::int64_t>(count, 0));
+    }
+    segment->free_memory();
+  }
+  segments.clear();
+}
+
+base::Status EventStore::clear() {
+  return base::within_memory([&]() -> base::Status {
+    Dropped dropped;
+    {
+      const std::unique_lock lock = lock_maintenance();
+      if (!lock.owns_lock()) {
+        return base::fail(copied());
+      }
+      const std::int64_t first_row = first_row_.load(std::memory_order_relaxed);
+      const std::int64_t end_row = published_.load(std::memory_order_seq_cst);
+      EventIndex* const old = index_.load(std::memory_order_relaxed);
+      const std::size_t capacity = std::bit_ceil(std::max(kMinCapacity, 2 * old->num_keys()));
+      std::unique_ptr<EventIndex> fresh = EventIndex::create(capacity, end_row);
+      if (fresh == nullptr) {
+        return base::fail_out_of_memory();
+      }
+      const auto [last_first, last_count] = EventSegments::range_of(end_row);
+      EventSegment* const last = segments_.find(end_row);
+      const std::int64_t left = last == nullptr ? end_row : std::max(first_row, last_first);
+      // All memory is taken before the clear takes effect.
+      dropped.values.reserve(static_cast<std::size_t>(end_row - left));
+      dropped.segments.reserve(static_cast<std::size_t>((end_row - first_row) / last_count) + 32);
+      version_.fetch_add(1, std::memory_order_seq_cst);
+      first_row_.store(end_row, std::memory_order_seq_cst);
+      num_cleared_.store(end_row, std::memory_order_seq_cst);
+      version_.fetch_add(1, std::memory_order_seq_cst);
+      index_.store(fresh.release(), std::memory_order_seq_cst);
+      indexed_.store(end_row, std::memory_order_release);
+      for (std::int64_t row = first_row; row < std::min(left, end_row);) {
+        const auto [first, count] = EventSegments::range_of(row);
+        if (EventSegment* segment = segments_.take_out(first); segment != nullptr) {
+          dropped.segments.push_back(segment);
+        }
+        row = first + count;
+      }
+      dropped.end_row = end_row;
+      if (!pins_.wait_for_readers(num_forks_)) {
+        dropped.segments.clear();
+        return {};  // in a copy: what another thread was reading stays where it is
+      }
+      delete old;
+      for (std::int64_t row = left; row < end_row; ++row) {
+        forget_values(dropped, std::span(&row, 1));
+      }
+      if (last != nullptr) {
+        last->num_cleared = end_row - last_first;
+      }
+    }
+    dropped.destroy();
+    return {};
+  });
+}
+
+base::Status EventStore::clear_epoch(
+    std::int64_t epoch, const std::vector<std::pair<std::string, std::int64_t>>& path) {
+  return base::within_memory([&]() -> base::Status {
+    Dropped dropped;
+    {
+      const std::unique_lock lock = lock_maintenance();
+      if (!lock.owns_lock()) {
+        return base::fail(copied());
+      }
+      index_rows();
+      auto cleared = std::make_unique<Cleared>();
+      cleared->epoch = epoch;
+      cleared->end_row = published_.load(std::memory_order_seq_cst);
+      cleared->all_series = path.empty();
+      for (Series series = 0; !path.empty() && series < names_.size(); ++series) {
+        const auto& other = names_.name(series).path;
+        if (other.size() >= path.size() && std::equal(path.begin(), path.end(), other.begin())) {
+          cleared->series.push_back(series);
+        }
+      }
+      const std::vector<std::int64_t> rows = rows_of(*cleared);
+      const std::int64_t end_row = cleared->end_row;
+      const auto num_rows = static_cast<std::int64_t>(rows.size());
+      dropped.values.reserve(rows.size());
+      dropped.segments.reserve(rows.size() / 1024 + 1);
+      for (const std::int64_t row : rows) {
+        ++segments_.find(row)->num_cleared;
+      }
+      version_.fetch_add(1, std::memory_order_seq_cst);
+      std::unique_ptr<const Cleared> old(
+          cleared_.exchange(cleared.release(), std::memory_order_seq_cst));
+      num_cleared_.fetch_add(num_rows, std::memory_order_seq_cst);
+      version_.fetch_add(1, std::memory_order_seq_cst);
+      take_out_dead(dropped, end_row);
+      if (!pins_.wait_for_readers(num_forks_)) {
+        (void)old.release();
+        dropped.segments.clear();
+        return {};  // as in clear()
+      }
+      forget_values(dropped, rows);
+      move_first_row(end_row);
+    }
+    dropped.destroy();
+    return {};
+  });
+}
+
+}  // namespace penstock::events
