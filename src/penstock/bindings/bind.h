@@ -5,6 +5,7 @@
 
 namespace penstock::bindings {
 
+void bind_buffer_pool(nanobind::module_& m);
 void bind_cli(nanobind::module_& m);
 void bind_codec(nanobind::module_& m);
 void bind_log(nanobind::module_& m);

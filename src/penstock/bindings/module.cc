@@ -12,6 +12,7 @@ NB_MODULE(_core, m) {
   nanobind::set_leak_warnings(false);
   b::install_python_bridge();
   m.def("set_no_event", [](nanobind::object sentinel) { b::set_no_event(sentinel.ptr()); });
+  b::bind_buffer_pool(m);
   b::bind_cli(m);
   b::bind_codec(m);
   b::bind_log(m);
