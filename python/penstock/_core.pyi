@@ -41,6 +41,11 @@ def register_codec(type, name, to_payload, from_payload, /):
     the object back.
     """
 
+def registered_codecs():
+    """
+    The tables of register_codec(): type -> (name, to_payload) and name -> from_payload.
+    """
+
 def encode_by_value(value, /):
     """As encode(), by way of a native value."""
 

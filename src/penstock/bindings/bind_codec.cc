@@ -70,6 +70,10 @@ PyObject* register_codec_function(PyObject*, PyObject* const* args, Py_ssize_t c
   return register_codec(args[0], args[1], args[2], args[3]) ? Py_NewRef(Py_None) : nullptr;
 }
 
+PyObject* registered_codecs_function(PyObject*, PyObject*) {
+  return registered_codecs();
+}
+
 // The long way through core::Value, which the engine takes when a value leaves the process. The
 // tests compare it with the direct codec.
 PyObject* encode_by_value(PyObject*, PyObject* object) {
@@ -134,6 +138,9 @@ PyMethodDef functions[] = {
      "Let values of exactly `type` be encoded, under `name`.\n\n"
      "to_payload(object) gives what is written (any encodable value); from_payload(payload) gives\n"
      "the object back."},
+    {"registered_codecs", Guarded<registered_codecs_function>::call, METH_NOARGS,
+     "registered_codecs($module)\n--\n\n"
+     "The tables of register_codec(): type -> (name, to_payload) and name -> from_payload."},
     {"encode_by_value", Guarded<encode_by_value>::call, METH_O,
      "encode_by_value($module, value, /)\n--\n\nAs encode(), by way of a native value."},
     {"decode_by_value", Guarded<decode_by_value>::call, METH_O,

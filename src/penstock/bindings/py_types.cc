@@ -114,8 +114,10 @@ bool register_codec(PyObject* type, PyObject* name, PyObject* to_payload, PyObje
   }
   if (PyDict_Contains(codecs_by_type(), type) == 1 ||
       PyDict_Contains(codecs_by_name(), name) == 1) {
-    PyErr_Format(PyExc_ValueError, "a codec is registered already: type=%s name=%U",
-                 reinterpret_cast<PyTypeObject*>(type)->tp_name, name);
+    PyObject* type_name = PyType_GetName(reinterpret_cast<PyTypeObject*>(type));
+    PyErr_Format(PyExc_ValueError, "a codec is registered already: type=%V name=%U", type_name, "?",
+                 name);
+    Py_XDECREF(type_name);
     return false;
   }
   PyObject* entry = PyTuple_Pack(2, name, to_payload);
@@ -127,6 +129,10 @@ bool register_codec(PyObject* type, PyObject* name, PyObject* to_payload, PyObje
     Py_DECREF(type);
   }
   return done;
+}
+
+PyObject* registered_codecs() {
+  return PyTuple_Pack(2, codecs_by_type(), codecs_by_name());
 }
 
 bool payload_of(PyObject* object, PyObject*& name, PyObject*& payload) {

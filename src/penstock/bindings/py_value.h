@@ -56,6 +56,9 @@ PyObject* int_from_magnitude(bool negative, const std::string& magnitude);
 /// `to_payload(object)` gives what is encoded under `name`; `from_payload(payload)` the object.
 /// False with a Python error set when the name or the type has another codec already.
 bool register_codec(PyObject* type, PyObject* name, PyObject* to_payload, PyObject* from_payload);
+/// What was registered, as (type -> (name, to_payload), name -> from_payload): the tables
+/// themselves, for the pure-Python twin of the codec. A new reference.
+PyObject* registered_codecs();
 /// New references (`name`, payload) for an object of kind kRegistered; false with an error set.
 bool payload_of(PyObject* object, PyObject*& name, PyObject*& payload);
 /// The object for a payload; a new reference, or null with a Python error set.

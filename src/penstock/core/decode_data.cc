@@ -52,7 +52,12 @@ bool Decoder::read_data_form(std::string_view name, std::uint64_t num_items, Dat
   if (transport_ && name == "buffer" && num_items == 3) {
     return read_buffer_reference(out);
   }
-  return in_.fail("unknown reserved form: form=" + std::string(name.substr(0, 40)) +
+  // At most 40 bytes of the name, and whole characters of it.
+  std::size_t shown = std::min<std::size_t>(name.size(), 40);
+  while (shown < name.size() && (static_cast<unsigned char>(name[shown]) & 0xC0) == 0x80) {
+    --shown;
+  }
+  return in_.fail("unknown reserved form: form=" + std::string(name.substr(0, shown)) +
                   " num_items=" + std::to_string(num_items));
 }
 
