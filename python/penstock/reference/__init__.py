@@ -13,6 +13,8 @@ _HOMES = {
     "digest": "identity",
     "cid": "identity",
     "register_codec": "identity",
+    "BufferPool": "buffer_pool",
+    "Scheduler": "scheduler",
 }
 
 __all__ = list(_HOMES)  # noqa: PLE0605 - names that __getattr__ finds
