@@ -11,6 +11,7 @@ void bind_codec(nanobind::module_& m);
 void bind_log(nanobind::module_& m);
 void bind_loop(nanobind::module_& m);
 void bind_runner(nanobind::module_& m);
+void bind_scheduler(nanobind::module_& m);
 void bind_worker(nanobind::module_& m);
 
 }  // namespace penstock::bindings

@@ -31,6 +31,7 @@ namespace {
 namespace nb = nanobind;
 
 constexpr std::int64_t kMaxCount = std::int64_t{1} << 62;
+constexpr std::int64_t kAnyNumber = INT64_MAX;
 
 /// What a BufferPool has; lives as long as one of its buffers.
 struct PoolState {
@@ -371,7 +372,7 @@ PyObject* make_pool(PyTypeObject* type, PyObject* arguments, PyObject* keywords)
   }
   std::int64_t bytes = 0;
   std::int64_t pooled = 0;
-  std::int64_t out = kMaxCount;
+  std::int64_t out = kAnyNumber;
   if (!read_count(size, "buffer_size", 1, bytes) ||
       !read_count(max_pooled, "max_pooled", 0, pooled) ||
       (max_out != Py_None && !read_count(max_out, "max_out", 1, out))) {
@@ -419,7 +420,7 @@ PyObject* get_number(PyObject* self, void*) {
 }
 PyObject* get_max_out(PyObject* self, void*) {
   const std::int64_t count = state_of(self).max_out;
-  return count == kMaxCount ? Py_NewRef(Py_None) : PyLong_FromLongLong(count);
+  return count == kAnyNumber ? Py_NewRef(Py_None) : PyLong_FromLongLong(count);
 }
 
 }  // namespace

@@ -18,5 +18,6 @@ NB_MODULE(_core, m) {
   b::bind_log(m);
   b::bind_loop(m);
   b::bind_runner(m);
+  b::bind_scheduler(m);
   b::bind_worker(m);
 }

@@ -406,6 +406,20 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "statement "
      "it was lent for, or by its own release(). Its memory may be with somebody else by now.",
      "pool.release(view)\npool.release(view)", "with pool.lend() as view:\n    ..."},
+    {"PS0463", "Node not to be completed now",
+     "A Scheduler was told that a node is done which is done already, or which still waits for "
+     "another. Each node is completed once, after all that it waits for.",
+     "scheduler = Scheduler({\"b\": [\"a\"]})\nscheduler.mark_done(\"b\")",
+     "scheduler.mark_done(\"a\")\nscheduler.mark_done(\"b\")"},
+    {"PS0464", "Node not in the graph",
+     "A Scheduler was told that a node is done which its graph does not have. Nodes are found by "
+     "their hash and equality; a list stands for the nodes in it.",
+     "Scheduler({\"b\": [\"a\"]}).mark_done(\"c\")", ""},
+    {"PS0465", "Graph with a cycle",
+     "Nodes of the graph given to a Scheduler wait for each other, so none of them can ever run. "
+     "The "
+     "message names them in the order of the edges.",
+     "Scheduler({\"b\": [\"a\"], \"a\": [\"b\"]})", "Scheduler({\"b\": [\"a\"], \"a\": []})"},
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
      "task "
