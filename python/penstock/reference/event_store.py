@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from operator import index
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock._events import Epoch
 
+if TYPE_CHECKING:
+    from penstock.reference.event_log import EventLog
+
 _INT64 = range(-(2**63), 2**63)
+_START, _US = datetime(1970, 1, 1, tzinfo=timezone.utc), timedelta(microseconds=1)
 _ROW_KEYS = ("node_id", "signal", "epoch", "value", "timestamp")
 
 
@@ -17,12 +21,12 @@ class EventStore:
     """Events by (node_id, signal, epoch).
 
     ``cache_size`` is that of the native store, which knows so many pairs of names by identity; here it
-    does nothing.
+    does nothing. ``path``: a folder for a log, which :meth:`flush` makes last.
     """
 
     backend = property(lambda self: "reference")
 
-    def __init__(self, cache_size: int = 256) -> None:
+    def __init__(self, cache_size: int = 256, path: Any = None, *, read_only: bool = False) -> None:
         if not 0 <= cache_size <= 1 << 20:
             raise _invalid(f"cache_size must be 0 to 1048576: seen={cache_size}")
         self._lock = threading.RLock()
@@ -30,6 +34,11 @@ class EventStore:
         self._next_id = 0
         self._count = 0
         self._signals: set[tuple] = set()
+        self._log: EventLog | None = None
+        if path is not None:
+            from penstock.reference.event_log import EventLog
+
+            self._log = EventLog(path, read_only, self._take_up, self._forget)
 
     def add_event(self, node_id: str, signal: str, epoch: int | Epoch, value: Any, timestamp: Any = None) -> int:
         """Add one event; its id: 0, 1, 2 ... in the order of adding. About 3 us."""
@@ -83,17 +92,43 @@ class EventStore:
 
     def clear(self) -> None:
         """Forget all events. Ids go on."""
+        if self._log is not None:
+            self._log.check()
         with self._lock:
             gone, self._events, self._count = self._events, {}, 0
+            if self._log is not None:
+                self._log.note(("clear", self._next_id, []))
         del gone  # without the lock: what goes may run code that asks the store
 
     def clear_epoch(self, epoch: int | Epoch, /) -> None:
         """Forget the events of an epoch and of all epochs inside it."""
         root, path = _epoch(epoch)
+        if self._log is not None:
+            self._log.check()
         with self._lock:
             keys = [key for key in self._events if key[2] == root and key[3][: len(path)] == path]
             gone = [self._events.pop(key) for key in keys]
             self._count -= sum(map(len, gone))
+            if self._log is not None:
+                self._log.note(("clear", self._next_id, [root, [list(step) for step in path]]))
+
+    def flush(self) -> None:
+        """Make everything so far outlast a crash. A store in memory has nothing to do."""
+        if self._log is not None:
+            with self._lock:
+                self._log.flush()
+
+    def close(self) -> None:
+        """Flush, and let go of the log. Events can still be read."""
+        if self._log is not None:
+            with self._lock:
+                self._log.close()
+
+    def __enter__(self) -> EventStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def event_count(self) -> int:
         """How many events there are."""
@@ -109,8 +144,18 @@ class EventStore:
             return counts | {"cache_hits": 0, "cache_misses": 0}
 
     def _add(self, events: list[tuple]) -> range:
+        records = []
+        if self._log is not None:
+            from penstock.reference.event_log import make_record
+
+            self._log.check()
+            records = [make_record(value) for _, value, _ in events]
         with self._lock:
             first = self._next_id
+            if records:
+                rows = zip(events, records, strict=True)
+                noted = [((k[0], k[1], k[3]), k[2], (at - _START) // _US, record) for (k, _, at), record in rows]
+                self._log.note(("rows", first, noted))
             for (node_id, signal, root, path), value, timestamp in events:
                 event = {
                     "id": self._next_id,
@@ -125,6 +170,20 @@ class EventStore:
                 self._next_id += 1
                 self._count += 1
             return range(first, self._next_id)
+
+    def _take_up(self, first_id: int, rows: list[tuple]) -> None:
+        if first_id != self._next_id:
+            raise ValueError(f"ids are not in order: seen={first_id} wanted={self._next_id}")
+        log, self._log = self._log, None
+        self._add([((n, s, epoch, path), value, _START + at * _US) for (n, s, path), epoch, at, value in rows])
+        self._log = log
+
+    def _forget(self, first_id: int, what: list) -> None:
+        if what:
+            self.clear_epoch(Epoch(what[0], [tuple(step) for step in what[1]]))
+        else:
+            self.clear()
+            self._next_id = first_id
 
 
 def _invalid(message: str) -> Exception:

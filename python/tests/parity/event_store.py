@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
@@ -126,7 +127,54 @@ def _keeps_inner_epochs():
         EventStore.clear_epoch = kept
 
 
+_logged = st.one_of(
+    st.tuples(st.just("add_event"), _names, _names, _epochs, st.sampled_from([*[1, "x", {"k": (1, None)}, b"y"] * 8, b"y" * 66_000]), _times),
+    st.tuples(st.just("add_event"), _names, _names, _epochs, st.just(_objects[0]), _times),
+    st.tuples(st.just("batch_add_events"), _names, _names, st.just([0, 1]), st.just(numpy.array([0.5, -1.0])), _times),
+    st.tuples(st.just("batch_add_events"), _names, _names, st.just(1), st.just([True, "z"]), _times),
+    st.tuples(st.just("clear_epoch"), _epochs),
+    st.tuples(st.just("clear")),
+    st.tuples(st.just("flush")),
+    st.tuples(st.just("flush")),
+)
+
+
+def run_with_log(backend: str, program: list[list[tuple]]) -> list:
+    """The same with a log that the two backends take up in turn; in the end the native one says what is in it."""
+    other = {"native": "reference", "reference": "native"}[backend]
+    told = []
+    with tempfile.TemporaryDirectory() as folder:
+        for turn, calls in enumerate(program):
+            with backend_of([backend, other][turn % 2]).EventStore(path=folder) as store:
+                made = [outcome(getattr(store, name), *arguments) for name, *arguments in calls]
+                told.append([[str(result).replace(folder, "FOLDER") for result in made], str(store.scan(0, 10_000))])
+        with backend_of("native").EventStore(path=folder, read_only=True) as store:
+            told.append(str(store.scan(0, 10_000)))
+            told.append(outcome(store.add_event, "a", "a", 0, 1)[:2])
+    return told
+
+
+@contextmanager
+def _loses_clears():
+    from penstock.reference.event_log import EventLog
+
+    kept = EventLog.note
+    EventLog.note = lambda self, step: step[0] == "clear" or kept(self, step)
+    try:
+        yield
+    finally:
+        EventLog.note = kept
+
+
 CASES = [
+    Case(
+        "event_log",
+        st.lists(st.lists(_logged, min_size=1, max_size=6), min_size=1, max_size=3),
+        run_with_log,
+        [("loses clears", _loses_clears)],
+        covers=("EventStore",),
+        share=0.1,
+    ),
     Case(
         "event_store",
         st.tuples(st.sampled_from([0, 1, 256]), st.lists(_calls, min_size=4, max_size=40)),
