@@ -21,7 +21,8 @@ def test_the_first_operators_are_there():
 @pytest.mark.parametrize("spec", SPECS, ids=NAMES)
 def test_spec_is_complete(spec):
     assert spec["summary"] and len(spec["summary"]) <= 100 and "\n" not in spec["summary"]
-    assert spec["description"] and spec["cost"] and spec["example"]
+    assert spec["description"] and spec["cost"] and spec["example"] and spec["backend"] == "native"
+    assert spec["twin"].startswith(("none: ", "penstock.reference."))
     assert spec["outputs"] or spec["inputs"]
     for part in spec["inputs"] + spec["outputs"] + spec["parameters"]:
         assert part["name"] and part["type"] and part["summary"], part

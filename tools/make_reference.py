@@ -59,7 +59,7 @@ def operator_page(spec: dict) -> str:
     parts += section("Parameters", ("name", "type", "default", "meaning"), map(parameter_row, spec["parameters"]))
     errors = [(f"`{error['code']}`", error["condition"]) for error in spec["errors"]]
     parts += section("Errors", ("code", "when"), errors)
-    parts += ["## Cost", spec["cost"]]
+    parts += ["## Cost", spec["cost"], "## Backend", backend(spec)]
     if spec.get("reference"):
         parts += ["## Source", spec["reference"]]
     parts += ["## Example", f"```yaml\n{spec['example'].strip()}\n```"]
@@ -71,6 +71,13 @@ def properties(spec: dict) -> str:
     words += ["stateful"] if spec["stateful"] else []
     words += ["a source: it has no events to wait for"] if spec["source"] else []
     return ", ".join(words)
+
+
+def backend(spec: dict) -> str:
+    twin = spec["twin"]
+    if twin.startswith("none: "):
+        return f"Native. It has no plain-Python twin: {twin.removeprefix('none: ')}."
+    return f"Native; its plain-Python twin is `{twin}` ([backends](../guide/backends.md))."
 
 
 def parameter_row(parameter: dict) -> tuple[str, ...]:

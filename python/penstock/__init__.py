@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock import _atomic_import, _core  # noqa: F401 - in this order
+from penstock import _backend
 from penstock._events import Epoch, EventMap, Name, NoEvent, RunnerContext, process_method
 
 if TYPE_CHECKING:
     # "as" tells type checkers that the name is public here.
     from penstock._arrays import empty as empty
     from penstock._async_runner import AsyncRunner as AsyncRunner
+    from penstock._codecs import register_type as register_type
     from penstock._core import (
         cid as cid,
         decode as decode,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     )
     from penstock._errors import (
         AlreadyExistsError as AlreadyExistsError,
+        BackendWarning as BackendWarning,
         CancelledError as CancelledError,
         DataLossError as DataLossError,
         DeadlineExceededError as DeadlineExceededError,
@@ -64,9 +66,15 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_core.set_no_event(NoEvent)
-_core.register_codec(Epoch, "penstock.epoch", Epoch.to_payload, Epoch.from_payload)
-_core.register_codec(EventMap, "penstock.events", EventMap.to_payload, EventMap.from_payload)
+if _backend.core is not None:
+    _backend.core.set_no_event(NoEvent)
+    _register = _backend.core.register_codec
+else:
+    from penstock.reference.identity import register_codec as _register
+_register(Epoch, "penstock.epoch", Epoch.to_payload, Epoch.from_payload)
+_register(EventMap, "penstock.events", EventMap.to_payload, EventMap.from_payload)
+if _backend.wanted() == "native" and _backend.core is None:
+    raise _backend.no_native("PENSTOCK_BACKEND=native")
 
 # Where each lazily imported name lives: `import penstock` stays fast, and a name costs its module
 # on first use only.
@@ -85,6 +93,7 @@ _HOMES = {
     "NodeError": "_errors",
     "InputMissingError": "_errors",
     "ExtraInputWarning": "_errors",
+    "BackendWarning": "_errors",
     "InvalidArgumentError": "_errors",
     "NotFoundError": "_errors",
     "AlreadyExistsError": "_errors",
@@ -97,13 +106,16 @@ _HOMES = {
     "DataLossError": "_errors",
     "UnimplementedError": "_errors",
     "InternalError": "_errors",
-    "encode": "_core",
-    "decode": "_core",
-    "digest": "_core",
-    "cid": "_core",
-    "register_codec": "_core",
+    "encode": "either",
+    "decode": "either",
+    "digest": "either",
+    "cid": "either",
+    "register_codec": "either",
+    "register_type": "_codecs",
     "empty": "_arrays",
 }
+# Homes that can do without the extension.
+_PURE = {"_errors", "_kinds", "_run", "_codecs"}
 
 __all__ = [
     "Epoch",
@@ -121,12 +133,13 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'penstock' has no attribute {name!r}")
-    if home == "_core":
-        value = getattr(_core, name)
-    else:
-        import importlib
+    import importlib
 
-        value = getattr(importlib.import_module(f"penstock.{home}"), name)
+    if home == "either":  # of the backend that was wanted when the name was first used
+        home = {"native": "_core", "reference": "reference"}[_backend.choose(f"penstock.{name}")]
+    elif home not in _PURE:
+        _backend.choose(f"penstock.{name}", twin=False)
+    value = getattr(importlib.import_module(f"penstock.{home}"), name)
     globals()[name] = value
     return value
 

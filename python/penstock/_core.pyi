@@ -77,6 +77,39 @@ def decode_by_value(data, /):
 def through_value(value, /):
     """The value after becoming native and coming back."""
 
+class EventStore:
+    """
+    Events by (node_id, signal, epoch): any number of threads add and read.
+
+    Linearizable; readers never lock. `cache_size`: how many (node_id, signal) pairs are
+    known by the identity of their str objects; no answer depends on it.
+    """
+
+    def __len__(self, /):
+        """Return len(self)."""
+
+    add_event: types.MethodDescriptorType = ...
+
+    get_events: types.MethodDescriptorType = ...
+
+    batch_add_events: types.MethodDescriptorType = ...
+
+    batch_get_events: types.MethodDescriptorType = ...
+
+    find: types.MethodDescriptorType = ...
+
+    scan: types.MethodDescriptorType = ...
+
+    clear: types.MethodDescriptorType = ...
+
+    clear_epoch: types.MethodDescriptorType = ...
+
+    event_count: types.MethodDescriptorType = ...
+
+    stats: types.MethodDescriptorType = ...
+
+    backend: getset_descriptor = ...
+
 def log_line(line: str) -> bool:
     """
     Add a line to the log of the node this thread is running; False outside a node.
@@ -164,6 +197,25 @@ class Runner:
 
     def metrics(self) -> dict: ...
 
+class Serializer:
+    """
+    Values to messages and back.
+
+    `types`: classes (dataclasses, enums, pydantic models, named tuples) that this serializer
+    may write and make again, besides those given to register_type().
+    """
+
+    serialize: types.MethodDescriptorType = ...
+
+    deserialize: types.MethodDescriptorType = ...
+
+    serialize_batch: types.MethodDescriptorType = ...
+
+    deserialize_batch: types.MethodDescriptorType = ...
+
+    serialize_buffers: types.MethodDescriptorType = ...
+
+    deserialize_buffers: types.MethodDescriptorType = ...
 class Scheduler:
     """
     Says which nodes of a graph are ready: of a Tube, or of a dict of each node and what it waits for.

@@ -111,6 +111,10 @@ class ExtraInputWarning(UserWarning):
     """A value was given for an input the tube does not declare; it is ignored."""
 
 
+class BackendWarning(RuntimeWarning):
+    """Another backend than the usual or wanted one does the work. Once in the life of a process."""
+
+
 _BY_CODE = {
     cls.code: cls
     for cls in (
@@ -204,6 +208,10 @@ def make_load_error(diagnostics: list[dict], missing: bool) -> LoadError:
     return LoadError(text, diagnostics)
 
 
+# What the user did not write. Nodes of penstock.testing are as good as the user's own.
+_OWN_FRAMES = ("penstock/_", "penstock/reference/")
+
+
 def describe_exception(error: BaseException) -> tuple[str, str, str, str, str]:
     """(message, trace, id, help, code) of an exception that a node raised. Called from the extension.
 
@@ -220,7 +228,7 @@ def describe_exception(error: BaseException) -> tuple[str, str, str, str, str]:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if "penstock/_" not in frame.filename.replace("\\", "/")
+        if not any(own in frame.filename.replace("\\", "/") for own in _OWN_FRAMES)
     ]
     lines = []
     for frame in reversed(frames[-6:]):

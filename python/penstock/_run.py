@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from penstock import _core
-from penstock._runners import RUNNERS
-from penstock._tube import Tube, _warn_about_extra
+from penstock import _backend
+
+if TYPE_CHECKING:
+    from penstock._tube import Tube
 
 
 class Run(NamedTuple):
@@ -47,6 +48,8 @@ def run(
     report: str | os.PathLike | None = None,
     history: bool = True,
     cache: bool = True,
+    backend: str | None = None,
+    strict: bool = False,
 ) -> Run:
     """Run a tube and collect its results.
 
@@ -74,10 +77,13 @@ def run(
     history : bool
         Record the run and its results for ``penstock history`` and ``penstock show``; the environment
         variable ``PENSTOCK_NO_HISTORY`` turns it off. Runner objects record nothing.
-
     cache : bool
         Use results that nodes have kept, and keep them (docs/guide/never-twice.md); the environment
         variable ``PENSTOCK_CACHE=off`` turns it off.
+    backend : {'native', 'reference', 'auto'}, optional
+        What runs the tube (docs/guide/backends.md); None: what ``PENSTOCK_BACKEND`` says.
+    strict : bool
+        An error, in place of a warning, where another backend than the wanted one would run it.
 
     Raises
     ------
@@ -86,14 +92,28 @@ def run(
     penstock.NodeError
         A node raised; the error names node and epoch and carries the original traceback.
     """
+    asked = _backend.wanted() if backend is None else _backend.check(backend, "backend")
+    if asked == "reference" or _backend.core is None:
+        from penstock.reference import running
+
+        options: dict[str, Any] = {"runner": runner, "n": n, "inputs": inputs, "seed": seed}
+        options |= {"max_workers": max_workers, "task_timeout": task_timeout}
+        options |= {"resources": resources, "tags": tags, "report": report}
+        missing = running.lacks(tube, **options)
+        what = f"a run with {missing}" if missing else "penstock.run"
+        if _backend.choose(what, twin=not missing, backend=asked, strict=strict) == "reference":
+            return running.run(tube, history=history, cache=cache, **options)
+    from penstock._runners import RUNNERS
+    from penstock._tube import Tube, _warn_about_extra
+
     inputs = dict(inputs or {})
     if not isinstance(tube, Tube):
         tube = Tube._load(tube, inputs)  # which of them are tube-scoped is known after a look
     process_inputs = {k: v for k, v in inputs.items() if tube.inputs.get(k) == "process"}
     _warn_about_extra(inputs, set(tube.inputs), "the tube's inputs")
     if runner not in RUNNERS:
-        _core.check_runner(runner)
-    options: dict[str, Any] = {"seed": seed, "cache": cache, "resources": resources, "tags": tags}
+        _backend.core.check_runner(runner)
+    options = {"seed": seed, "cache": cache, "resources": resources, "tags": tags}
     if runner != "sync":
         options["max_workers"] = max_workers
     if runner == "processes":
@@ -111,13 +131,15 @@ def run(
         results = active._run(n, process_inputs)
         metrics = active.metrics
     result = results[-1] if results else None
-    return Run(results, result, _address(result) if results else "", metrics)
+    return Run(results, result, address(result) if results else "", metrics)
 
 
-def _address(result: Any) -> str:
+def address(result: Any) -> str:
     """The result's content address. A result without one is still the result of a good run."""
+    from penstock import cid
+
     try:
-        return _core.cid(result)
+        return cid(result)
     except ValueError as error:
         if getattr(error, "id", "") != "PS0403":
             raise

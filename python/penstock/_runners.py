@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock import _core
 from penstock._tube import Tube, _warn_about_extra
+
+if TYPE_CHECKING:
+    from penstock.accelerate import EventStore
 
 
 def as_tags(tags: Iterable[str]) -> list[str]:
@@ -145,11 +148,19 @@ class Runner:
         """
         self._runner.add_callback(callback)
 
+    def record_events(self, store: EventStore) -> None:
+        """Keep every event from now on in ``store``, a native :class:`penstock.accelerate.EventStore`.
+
+        The store may be read while the run goes on, by any thread; what it no longer needs to hold is for
+        the caller to clear (``store.clear_epoch(n)``). A store with a log wants values that have an encoding.
+        """
+        self._runner.record_events(store)
+
     @property
     def metrics(self) -> dict:
         """Counts and times of the run so far, per node and in all. ``peak_rss_bytes`` adds the peak
-        memory of worker processes to that of this process."""
-        return self._runner.metrics()
+        memory of worker processes to that of this process, ``backend`` says who did the work."""
+        return {"backend": "native", **self._runner.metrics()}
 
 
 class SynchronousRunner(Runner):

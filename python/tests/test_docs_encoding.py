@@ -1,4 +1,4 @@
-"""docs/formats/value-encoding.md: every example is run, and shows what it says."""
+"""docs/formats/value-encoding.md and message.md: every example is run, and shows what it says."""
 
 import doctest
 import pathlib
@@ -6,12 +6,15 @@ import re
 
 import pytest
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "formats" / "value-encoding.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+FORMATS = pathlib.Path(__file__).parents[2] / "docs" / "formats"
+
+
+def blocks(page):
+    return re.findall(r"^```python\n(.*?)^```$", (FORMATS / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 def run(text, output):
-    test = doctest.DocTestParser().get_doctest(text, {}, PAGE.name, str(PAGE), 0)
+    test = doctest.DocTestParser().get_doctest(text, {"__name__": __name__}, "page", "page", 0)
     result = doctest.DocTestRunner(verbose=False).run(test, out=output.append)
     return result.attempted, result.failed
 
@@ -31,11 +34,12 @@ def fraction_codec_registered_once(monkeypatch):
     monkeypatch.setattr(penstock, "register_codec", register)
 
 
-def test_examples():
+@pytest.mark.parametrize("page, count", [("value-encoding.md", 30), ("message.md", 15)])
+def test_examples(page, count):
     output = []
-    attempted, failed = run("\n".join(BLOCKS), output)
+    attempted, failed = run("\n".join(blocks(page)), output)
     assert failed == 0, "\n".join(output)
-    assert attempted >= 30
+    assert attempted >= count
 
 
 def test_a_wrong_example_is_noticed():

@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from model import functions  # noqa: E402
 from model.compare import by_oracle, event_key, first_difference, resolve, shrink, stretches  # noqa: E402
 from model.generate import bundle, generate, generate_failing  # noqa: E402
-from model.oracle import ABSENT, Oracle  # noqa: E402
 from model.planted import PLANTED  # noqa: E402
-from model.wiring import LoadError  # noqa: E402
+from penstock.reference.interpreter import ABSENT, Interpreter as Oracle  # noqa: E402
+from penstock.reference.wiring import LoadError  # noqa: E402
 
 import penstock as ps  # noqa: E402
 

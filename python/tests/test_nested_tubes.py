@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from model.compare import by_oracle, changed, event_key, first_difference, stretches  # noqa: E402
 from model.generate import generate  # noqa: E402
-from model.oracle import ABSENT  # noqa: E402
+from penstock.reference.interpreter import ABSENT  # noqa: E402
 
 import penstock as ps  # noqa: E402
 

@@ -9,8 +9,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from model import functions  # noqa: E402
-from model.oracle import ABSENT, InputMissing, Oracle  # noqa: E402
-from model.wiring import LoadError  # noqa: E402
+from penstock.reference.interpreter import ABSENT, InputMissing, Interpreter as Oracle  # noqa: E402
+from penstock.reference.wiring import LoadError  # noqa: E402
 
 
 def resolve(type_):

@@ -3,7 +3,7 @@ predicate that says whether a difference seen on a case may be put down to it.""
 
 import inspect
 
-from model import wiring
+from penstock.reference import wiring
 
 from differential.generate import resolve
 

@@ -9,7 +9,8 @@ import copy
 import random
 from dataclasses import dataclass, field
 
-from model import functions, wiring
+from model import functions
+from penstock.reference import wiring
 
 from differential import extra
 

@@ -34,6 +34,7 @@ constexpr Target kTargets[] = {
     {"yaml", run_yaml, "nodes: {a: {type: sum, depends: [}"},
     {"decode", run_decode, "\x18\x17"},  // 23 in two bytes
     {"kept", run_kept, "PSKEPT\1"},
+    {"message", run_message, "\xd9\xd9\xf7PSKM\x02"},
     {"transport", run_transport, "\1\2ab\xf6\xf6"},
 };
 

@@ -39,6 +39,7 @@ class MemoryWatch {
 Answer run_yaml(std::string_view input);
 Answer run_decode(std::string_view input);
 Answer run_kept(std::string_view input);
+Answer run_message(std::string_view input);
 Answer run_transport(std::string_view input);
 /// Breaks for every input that begins with "bug!": shows that the machinery notices.
 Answer run_canary(std::string_view input);

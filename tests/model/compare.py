@@ -3,9 +3,10 @@
 import copy
 import importlib
 
+from penstock.reference.interpreter import Interpreter as Oracle
+from penstock.reference.wiring import LoadError
+
 from model import functions
-from model.oracle import Oracle
-from model.wiring import LoadError
 
 
 def resolve(type_):

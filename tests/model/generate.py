@@ -8,7 +8,9 @@ at load, by the oracle and by the engine alike.
 import random
 from dataclasses import dataclass, field
 
-from model import functions, wiring
+from penstock.reference import wiring
+
+from model import functions
 
 PLAIN = {
     "add_one": 6, "scale": 3, "combine": 6, "three": 2, "with_default": 3, "optional_pair": 5, "needs_one": 5,

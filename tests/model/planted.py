@@ -1,6 +1,6 @@
 """Planted bugs: each is a wrong scheduler that the random tubes must be able to tell from the oracle."""
 
-from model.oracle import ABSENT, Oracle
+from penstock.reference.interpreter import ABSENT, Interpreter as Oracle
 
 
 class LastElementFirst(Oracle):

@@ -13,6 +13,9 @@ _HOMES = {
     "digest": "identity",
     "cid": "identity",
     "register_codec": "identity",
+    "EventStore": "event_store",
+    "Serializer": "serializer",
+    "run": "running",
     "BufferPool": "buffer_pool",
     "Scheduler": "scheduler",
 }

@@ -44,11 +44,7 @@ def decode(data: bytes, /, blocks: Mapping[str, bytes] | None = None) -> Any:
     `blocks` maps the CID of a linked raw block to its bytes; each block is verified. Cost: O(size),
     about 1 us a value.
     """
-    decoder = _Decoder(_contiguous(data), blocks)
-    value = decoder.read(0)
-    if decoder.at < len(decoder.data):
-        decoder.fail("bytes after the end of the value")
-    return value
+    return _Decoder(_contiguous(data), blocks).read_all()
 
 
 def _contiguous(data: Any) -> bytes:
@@ -60,29 +56,32 @@ def _contiguous(data: Any) -> bytes:
     return copy.tobytes()
 
 
-class _Later:
-    """What a value becomes when the form it stands in has been read to its end."""
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self.make = make
-
-
-def _finish(value: Any) -> Any:
-    if isinstance(value, _Later):
-        return value.make()
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(_finish, value))
-    if isinstance(value, dict):
-        return {key: _finish(item) for key, item in value.items()}
-    return value
+class _Opaque:
+    """What stands for an array or an object where only the schema of a table may stand."""
 
 
 class _Decoder:
-    def __init__(self, data: bytes, blocks: Mapping[str, bytes] | None) -> None:
+    """`own`: codecs of one serializer. With `buffers` it reads the root of a message."""
+
+    def __init__(
+        self,
+        data: bytes,
+        blocks: Mapping[str, bytes] | None,
+        own: identity.Own = ({}, {}),
+        buffers: list[memoryview] | None = None,
+    ) -> None:
         self.data = data
         self.blocks = blocks
+        self.own = own
+        self.buffers = buffers
         self.at = 0
-        self.in_form = False
+        self.in_schema = False
+
+    def read_all(self) -> Any:
+        value = self.read(0)
+        if self.at < len(self.data):
+            self.fail("bytes after the end of the value")
+        return value
 
     def fail(self, what: str, error: type = DataLossError) -> NoReturn:
         raise error(f"invalid encoding: {what}: offset={self.at}")
@@ -205,15 +204,6 @@ class _Decoder:
         if num_items == 0:
             self.fail("reserved form without a name")
         name = self.text()
-        if self.in_form or (name == "tuple" and num_items == 2):
-            return self.body(name, num_items, depth)
-        # User code (registered codecs) runs when the outermost form is known to be whole.
-        self.in_form = True
-        value = self.body(name, num_items, depth)
-        self.in_form = False
-        return _finish(value)
-
-    def body(self, name: str, num_items: int, depth: int) -> Any:
         forms: dict[str, tuple[int, Callable[[int], Any]]] = {
             "float": (2, self.float),
             "int": (3, self.big_integer),
@@ -257,9 +247,7 @@ class _Decoder:
         entries: dict[str, Any] = {}
         previous = None
         for _ in range(count):
-            seen = self.count()
-            if seen != 2:
-                self.fail(f"list of the wrong length: wanted=2 seen={seen}")
+            self.pair()
             previous = self.key(previous)
             key = self.text_of(previous)
             entries[key] = self.read(depth + 1)
@@ -284,10 +272,12 @@ class _Decoder:
                 self.fail(f"tensor form: tensor shape overflows 64 bits: extent={extent}")
         if count * ITEM_BYTES[dtype] != len(data):
             self.fail(f"tensor form: buffer size differs from the tensor's: buffer_bytes={len(data)} num_elements={count} dtype={dtype}")
-        return _Later(lambda: array_of(dtype, shape, data))
+        return _Opaque() if self.in_schema else array_of(dtype, shape, data)
 
     def table(self, depth: int) -> Any:
+        outer, self.in_schema = self.in_schema, True
         schema = self.read(depth)
+        self.in_schema = outer
         num_rows = self.unsigned()
         if num_rows > _MAX_INT64:
             self.fail("table form: number of rows beyond 63 bits")
@@ -295,20 +285,71 @@ class _Decoder:
         from penstock.reference import tables
 
         made = tables.restore(schema, num_rows, buffers)
-        return _Later(lambda: tables.to_pyarrow(*made))
+        return _Opaque() if self.in_schema else tables.to_pyarrow(*made)
 
     def extension(self, depth: int) -> Any:
         name = self.text()
         self.enter(depth)
-        payload = self.read(depth + 1)
-        return _Later(lambda: identity.object_of(name, _finish(payload)))
+        if self.in_schema:
+            self.read(depth + 1)
+            return _Opaque()
+        if name in ("python.set", "python.frozenset"):
+            made = self.collection(name, depth + 1)
+            return made if name == "python.set" else frozenset(made)
+        if name == "python.dict":
+            return self.collection(name, depth + 1)
+        return identity.object_of(name, self.read(depth + 1), self.own)
+
+    def collection(self, name: str, depth: int) -> Any:
+        """The list of items, or of [key, value] lists, ordered by their bytes."""
+        is_map = name == "python.dict"
+
+        def refuse(what: str) -> NoReturn:
+            raise DataLossError(f"invalid encoding: {name}: {what}")
+
+        major, _, count = self.head()
+        if major != ARRAY:
+            refuse("wanted a list")
+        self.enter(depth)
+        made: Any = {} if is_map else set()
+        previous = None
+        for _ in range(count):
+            if is_map:
+                self.pair()
+                self.enter(depth + 1)
+            start = self.at
+            key = self.read(depth + (2 if is_map else 1))
+            current = self.data[start : self.at]
+            if previous is not None and previous >= current:
+                refuse("items or keys are not in order, or not unique")
+            previous = current
+            value = self.read(depth + 2) if is_map else None
+            try:
+                is_there = key in made
+            except TypeError:
+                refuse("an item or key is not hashable")
+            if is_there:
+                refuse("two items or keys are equal")
+            if is_map:
+                made[key] = value
+            else:
+                made.add(key)
+        if is_map and all(type(key) is str for key in made):
+            refuse("all keys are text, wanted a plain map")
+        return made
+
+    def pair(self) -> None:
+        seen = self.count()
+        if seen != 2:
+            self.fail(f"list of the wrong length: wanted=2 seen={seen}")
 
     # ---- data: here, or in linked blocks
 
     def stored(self) -> bytes:
         major, _, argument = self.head()
         if major == BYTES:
-            self.check_inline(argument)
+            if self.buffers is None:
+                self.check_inline(argument)
             return self.take(argument)
         if major == MAP and argument == 1 and self.text() == RESERVED_KEY:
             num_items = self.count()
@@ -317,10 +358,18 @@ class _Decoder:
         self.fail("wanted a byte string or what stands for a long one")
 
     def data_form(self, name: str, num_items: int) -> bytes:
-        if name == "bytes" and num_items == 3:
+        if self.buffers is None and name == "bytes" and num_items == 3:
             return self.linked()
+        if self.buffers is not None and name == "buffer" and num_items == 3:
+            return self.outside(self.buffers)
         shown = name.encode()[:40].decode(errors="ignore")
         self.fail(f"unknown reserved form: form={shown} num_items={num_items}")
+
+    def outside(self, buffers: list[memoryview]) -> bytes:
+        index, length = self.unsigned(), self.unsigned()
+        if index >= len(buffers) or len(buffers[index]) != length:
+            self.fail(f"buffer form refers to a buffer that is not there: index={index} length={length} num_buffers={len(buffers)}")
+        return bytes(buffers[index])
 
     def linked(self) -> bytes:
         length = self.unsigned()
@@ -328,7 +377,10 @@ class _Decoder:
         if length <= INLINE_BYTES or num_links != -(-length // BLOCK_BYTES):
             self.fail(f"bytes form: the number of links does not fit the length: length={length} num_links={num_links}")
         if length > memory_bytes():
-            self.fail(f"bytes form longer than this machine's memory: length={length}", ResourceExhaustedError)
+            self.fail(
+                f"bytes form longer than this machine's memory: length={length}",
+                ResourceExhaustedError,
+            )
         if self.blocks is None:
             self.fail(
                 "encoding links to raw blocks, but there is no block store to read them from",

@@ -54,9 +54,13 @@ def head(major: int, argument: int) -> bytes:
 
 
 class _Encoder:
-    def __init__(self) -> None:
+    """`own`: codecs of one serializer. With `buffers` it writes the root of a message."""
+
+    def __init__(self, own: identity.Own = ({}, {}), buffers: list[bytes] | None = None) -> None:
+        self.own = own
         self.parts: list[bytes] = []
         self.blocks: list[tuple[str, bytes]] = []
+        self.buffers = buffers
 
     def head(self, major: int, argument: int) -> None:
         self.parts.append(head(major, argument))
@@ -72,7 +76,7 @@ class _Encoder:
         if value is None or value is True or value is False:
             self.head(SIMPLE, {False: 20, True: 21, None: 22}[value])
             return
-        kind = kind_of(value)
+        kind = kind_of(value, self.own)
         if kind == "registered":
             self.registered(value, depth)
         elif kind == "int":
@@ -90,19 +94,19 @@ class _Encoder:
             self.items(tuple, value, depth)
         elif kind == "map":
             self.map(value, depth)
+        elif kind in ("set", "frozenset"):
+            items = [(item,) for item in value]
+            self.enter(depth)
+            self.sorted(f"python.{kind}", items, depth)
         elif kind == "table":
             self.table(value, depth)
         elif kind in ("array", "buffer", "dlpack"):
             self.array(value, kind)
         else:
-            raise make_error(
-                "invalid_argument",
-                f"no codec for a value of this type: type={identity.c_name(value)}",
-                "",
-                "PS0403",
-                "return built-in types, arrays or tables, or call penstock.register_codec()",
-                "",
-            )
+            from penstock import _codecs
+
+            name, help = identity.c_name(value), _codecs.help_for(type(value))
+            raise make_error("invalid_argument", f"no codec for a value of this type: type={name}", "", "PS0403", help, "")
 
     def integer(self, value: int) -> None:
         if 0 <= value < 1 << 64:
@@ -135,6 +139,12 @@ class _Encoder:
             self.head(BYTES, len(data))
             self.parts.append(data)
             return
+        if self.buffers is not None:
+            self.form("buffer", 3)
+            self.integer(len(self.buffers))
+            self.integer(len(data))
+            self.buffers.append(data)
+            return
         starts = range(0, len(data), BLOCK_BYTES)
         self.form("bytes", 3)
         self.integer(len(data))
@@ -166,10 +176,10 @@ class _Encoder:
         items = []
         for key, value in dict.items(entries):
             if not isinstance(key, str):
-                name = identity.c_name(key)
-                raise make_error("invalid_argument", f"the keys of a map must be text: key_type={name}", "", "PS0403", "", "")
+                self.sorted("python.dict", list(dict.items(entries)), depth)
+                return
             items.append((utf8(key), value))
-        items.sort(key=lambda item: (len(item[0]), item[0]))
+        items = sorted(items, key=lambda item: (len(item[0]), item[0]))
         for (key, _), (other, _) in zip(items, items[1:], strict=False):
             if key == other:
                 raise InvalidArgumentError(f"two keys of a map have the same text: key={key.decode()}")
@@ -184,9 +194,39 @@ class _Encoder:
             self.parts.append(key)
             self.write(value, depth + 1)
 
+    def sorted(self, name: str, entries: list[tuple], depth: int) -> None:
+        """A set, or a dict with keys other than text: ordered by the encoded items or keys."""
+        self.enter(depth + 1)
+        is_map = bool(entries) and len(entries[0]) == 2
+        if is_map:
+            self.enter(depth + 2)
+        keys = []
+        long_data = False
+        for entry in entries:
+            encoder = _Encoder(self.own, None if self.buffers is None else [])
+            encoder.write(entry[0], depth + (3 if is_map else 2))
+            keys.append((b"".join(encoder.parts), entry))
+            long_data = long_data or bool(encoder.blocks or encoder.buffers)
+        if long_data:
+            raise InvalidArgumentError("an item of a set or a key of a map holds more than 65536 bytes of data in one piece")
+        keys.sort(key=lambda pair: pair[0])
+        self.form("ext", 3)
+        self.text(name)
+        self.head(ARRAY, len(keys))
+        previous = None
+        for key, entry in keys:
+            if key == previous:
+                raise InvalidArgumentError(f"two items or keys have the same encoding: form={name}")
+            previous = key
+            if is_map:
+                self.head(ARRAY, 2)
+            self.parts.append(key)
+            if is_map:
+                self.write(entry[1], depth + 3)
+
     def registered(self, value: Any, depth: int) -> None:
         self.enter(depth)
-        name, payload = identity.payload_of(value)
+        name, payload = identity.payload_of(value, self.own)
         self.form("ext", 3)
         self.text(name)
         self.write(payload, depth + 1)
@@ -235,13 +275,13 @@ _BASES = (
 )
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: Any, own: identity.Own = ({}, {})) -> str:
     """Which form an object of this type has; "" for none."""
     cls = type(value)
     for base, kind in _BASES:
         if cls is base:
             return kind
-    if cls in identity.registered_codecs()[0]:
+    if cls in own[0] or cls in identity.registered_codecs()[0]:
         return "registered"
     # An array exists only where somebody has imported numpy: nothing is imported to ask.
     numpy = sys.modules.get("numpy")
@@ -255,11 +295,16 @@ def kind_of(value: Any) -> str:
     for base, kind in _BASES:
         if issubclass(cls, base):
             return kind
+    for base, kind in ((set, "set"), (frozenset, "frozenset")):
+        if issubclass(cls, base):
+            return kind
     if hasattr(cls, "__arrow_c_stream__"):
         return "table"
     if _has_buffer(value):
         return "buffer"
-    return "dlpack" if hasattr(cls, "__dlpack__") else ""
+    if hasattr(cls, "__dlpack__"):
+        return "dlpack"
+    return "registered" if identity.codec_of_type(cls) is not None else ""
 
 
 def _has_buffer(value: Any) -> bool:

@@ -6,17 +6,16 @@ from base64 import b32encode
 from collections.abc import Callable
 from typing import Any
 
+from penstock._backend import core
 from penstock._errors import InvalidArgumentError, make_error
 from penstock.reference.blake3 import blake3
 
-try:
-    from penstock._core import register_codec as _native_register, registered_codecs
-except ImportError:  # an installation without the extension: the twin keeps the tables itself
-    _native_register = None
-    _TABLES: tuple[dict, dict] = ({}, {})
+_TABLES: tuple[dict, dict] = ({}, {}) if core is None else core.registered_codecs()
 
-    def registered_codecs() -> tuple[dict, dict]:
-        return _TABLES
+
+def registered_codecs() -> tuple[dict, dict]:
+    """type -> (name, to_payload) and name -> from_payload: the extension's own tables, where it is."""
+    return _TABLES
 
 
 _TYPE = type  # which a parameter of register_codec hides
@@ -48,11 +47,13 @@ def register_codec(type: type, name: str, to_payload: Callable[[Any], Any], from
     if not (isinstance(type, _TYPE) and isinstance(name, str) and callable(to_payload) and callable(from_payload)):
         raise TypeError("register_codec wants a type, a name and two functions (to_payload, from_payload)")
     name.encode()  # raises for what is not UTF-8
+    if name.startswith("python."):
+        raise ValueError(f"names that begin with python. are Penstock's own: name={name}")
     by_type, by_name = registered_codecs()
     if type in by_type or name in by_name:
         raise ValueError(f"a codec is registered already: type={type.__name__} name={name}")
-    if _native_register is not None:
-        _native_register(type, name, to_payload, from_payload)
+    if core is not None:
+        core.register_codec(type, name, to_payload, from_payload)
     else:
         by_type[type] = (name, to_payload)
         by_name[name] = from_payload
@@ -67,9 +68,19 @@ def c_name(object: Any) -> str:
     return "str"
 
 
-def payload_of(object: Any) -> tuple[str, Any]:
+Own = tuple[dict, dict]  # the codecs of one Serializer: type -> (name, to_payload), name -> from_payload
+
+
+def codec_of_type(cls: type, own: Own = ({}, {})) -> tuple[str, Callable[[Any], Any]] | None:
+    """(name, to_payload) of a type: those of the serializer, those registered, those that come with us."""
+    from penstock import _codecs
+
+    return own[0].get(cls) or registered_codecs()[0].get(cls) or _codecs.find_for_type(cls)
+
+
+def payload_of(object: Any, own: Own = ({}, {})) -> tuple[str, Any]:
     """The registered name of an object's type, and its payload."""
-    name, to_payload = registered_codecs()[0][type(object)]
+    name, to_payload = codec_of_type(type(object), own)
     try:
         return name, to_payload(object)
     except KeyboardInterrupt:
@@ -78,16 +89,18 @@ def payload_of(object: Any) -> tuple[str, Any]:
         raise InvalidArgumentError(f"a registered codec failed to give the payload: {error}") from None
 
 
-def object_of(name: str, payload: Any) -> Any:
+def object_of(name: str, payload: Any, own: Own = ({}, {})) -> Any:
     """The object of a registered type."""
-    from_payload = registered_codecs()[1].get(name)
+    from penstock import _codecs
+
+    from_payload = own[1].get(name) or registered_codecs()[1].get(name) or _codecs.find_for_name(name)
     if from_payload is None:
         raise make_error(
             "failed_precondition",
             f"value of a type nobody registered here: type={name}",
             "",
             "",
-            "call penstock.register_codec() for it before decoding",
+            "call penstock.register_codec() or penstock.register_type() for it before decoding",
             "",
         )
     return from_payload(payload)

@@ -6,7 +6,12 @@ import re
 import struct
 from typing import Any, NamedTuple
 
-from penstock._errors import InvalidArgumentError, ResourceExhaustedError, UnimplementedError, make_error
+from penstock._errors import (
+    InvalidArgumentError,
+    ResourceExhaustedError,
+    UnimplementedError,
+    make_error,
+)
 
 MAX_TYPE_DEPTH = 64
 MAX_INT32, MAX_INT64 = (1 << 31) - 1, (1 << 63) - 1

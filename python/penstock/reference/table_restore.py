@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from penstock._errors import DataLossError, Error
+from penstock._errors import DataLossError, Error, InvalidArgumentError
 from penstock.reference.table_layout import (
     MAX_INT32,
     MAX_INT64,
@@ -171,6 +171,8 @@ def restore(form: Any, num_rows: int, buffers: list[bytes]) -> tuple[Field, Arra
     columns = [restorer.column(field, num_rows) for field in schema.children]
     if restorer.next != len(buffers):
         raise _bad(f"buffers left over: seen {len(buffers)}")
+    if num_rows > MAX_INT64 // 4:
+        raise InvalidArgumentError(f"Arrow array '' of format '+s': length or offset: seen {num_rows}, wanted 0")
     batch = Array(num_rows, 0, None, [], columns)
     # One value, one form: what does not come back bit by bit was not canonical.
     if canonical_buffers(schema, [batch]) != buffers:

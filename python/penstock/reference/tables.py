@@ -67,7 +67,10 @@ class _Stream(ctypes.Structure):
 
 
 _Stream._fields_ = [
-    ("get_schema", ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Stream), ctypes.POINTER(_Schema))),
+    (
+        "get_schema",
+        ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Stream), ctypes.POINTER(_Schema)),
+    ),
     ("get_next", ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Stream), ctypes.POINTER(_Array))),
     ("get_last_error", ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.POINTER(_Stream))),
     ("release", ctypes.CFUNCTYPE(None, ctypes.POINTER(_Stream))),
@@ -79,7 +82,11 @@ def form_of(value: Any) -> tuple[list, int, list[bytes]]:
     """(schema, number of rows, buffers) of an object that has __arrow_c_stream__."""
     schema, batches = _arrived(value)
     rows = sum(batch.length for batch in batches)
-    return [schema_form(field) for field in schema.children], rows, canonical_buffers(schema, batches)
+    return (
+        [schema_form(field) for field in schema.children],
+        rows,
+        canonical_buffers(schema, batches),
+    )
 
 
 def _arrived(value: Any) -> tuple[Field, list[Array]]:

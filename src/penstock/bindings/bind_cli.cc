@@ -34,6 +34,16 @@ int cli_main(const std::vector<std::string>& args) {
     const core::HostLock lock;
     return read_pipeline_file(path, execute);
   };
+  host.look_around = [] {
+    const core::HostLock lock;
+    std::vector<cli::Finding> found;
+    const nb::object rows = nb::module_::import_("penstock._doctor").attr("look_around")();
+    for (const nb::handle row : rows) {
+      found.push_back({nb::cast<std::string>(row[0]), nb::cast<std::string>(row[1]),
+                       nb::cast<bool>(row[2]), nb::cast<std::string>(row[3])});
+    }
+    return found;
+  };
   return cli::main(args, host);
 }
 

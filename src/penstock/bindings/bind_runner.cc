@@ -16,6 +16,7 @@
 #include "penstock/bindings/call_gate.h"
 #include "penstock/bindings/engine.h"
 #include "penstock/bindings/event_sink.h"
+#include "penstock/bindings/event_store_keys.h"
 #include "penstock/bindings/pipeline_file.h"
 #include "penstock/bindings/py_error.h"
 #include "penstock/bindings/py_host.h"
@@ -23,6 +24,7 @@
 #include "penstock/bindings/py_value.h"
 #include "penstock/cli/python.h"
 #include "penstock/core/identity.h"
+#include "penstock/flow/event_recorder.h"
 #include "penstock/flow/history.h"
 #include "penstock/flow/metrics.h"
 #include "penstock/flow/policy.h"
@@ -92,6 +94,22 @@ class CallbackObserver final : public flow::Observer {
  private:
   nb::object callback_;
   nb::object make_event_;
+};
+
+/// Each object in a store has a box of its own: what it refers to is the store's for the garbage
+/// collector.
+class PyEventRecorder final : public flow::EventRecorder {
+ public:
+  using EventRecorder::EventRecorder;
+
+ private:
+  core::Value keep(const core::Value& value) const override {
+    if (!value.is(core::Kind::kHost)) {
+      return value;
+    }
+    const core::HostLock lock;
+    return box_by_identity(Py_NewRef(static_cast<const PyBox*>(value.as_host())->object()));
+  }
 };
 
 /// A nanobind-owned value of `result` that may be absent.
@@ -374,6 +392,12 @@ class PyRunner {
   }
   std::span<const std::shared_ptr<CallbackObserver>> callbacks() const { return callbacks_; }
 
+  /// Keeps every event of the run in an event store.
+  void record_events(const nb::object& store) {
+    gate_.check_free();
+    runner_->add_observer(std::make_shared<PyEventRecorder>(store_of(store.ptr())));
+  }
+
   /// Hands every record of the run to `callable`, see event_sink.h.
   void add_sink(nb::callable callable) {
     gate_.check_free();
@@ -554,6 +578,7 @@ void bind_runner(nb::module_& m) {
       .def("step", &PyRunner::step)
       .def("run", &PyRunner::run, nb::arg("num_epochs").none(), nb::arg("inputs"))
       .def("add_callback", &PyRunner::add_callback)
+      .def("record_events", &PyRunner::record_events)
       .def("add_sink", &PyRunner::add_sink)
       .def("add_history", &PyRunner::add_history, nb::arg("inputs"))
       .def("add_report", &PyRunner::add_report, nb::arg("path"), nb::arg("inputs"))

@@ -15,9 +15,11 @@ NB_MODULE(_core, m) {
   b::bind_buffer_pool(m);
   b::bind_cli(m);
   b::bind_codec(m);
+  b::bind_event_store(m);
   b::bind_log(m);
   b::bind_loop(m);
   b::bind_runner(m);
   b::bind_scheduler(m);
+  b::bind_serializer(m);
   b::bind_worker(m);
 }

@@ -9,9 +9,7 @@
 #include <vector>
 
 #include "penstock/bindings/py_codec.h"
-#include "penstock/bindings/py_value.h"
-#include "penstock/core/cbor_reader.h"
-#include "penstock/core/decode.h"
+#include "penstock/bindings/py_decoder.h"
 
 namespace penstock::bindings {
 namespace {
@@ -20,9 +18,8 @@ using core::CborHead;
 using core::CborMajor;
 using core::CborReader;
 
-// A count is only a claim until its items are read.
-constexpr std::uint64_t kMaxPresize = 1024;
-constexpr std::size_t kMaxCachedText = 24;  // bytes
+constexpr std::size_t kMaxCachedText = 24;   // bytes
+constexpr std::uint64_t kMaxShortText = 23;  // whose head is one byte
 
 bool is_ascii(std::string_view text) {
   std::uint64_t seen = 0;
@@ -39,7 +36,7 @@ bool is_ascii(std::string_view text) {
 }
 
 // memcmp, without the call, for the lengths that keys have.
-bool equal_bytes(const char* a, const char* b, std::size_t size) {
+[[gnu::always_inline]] inline bool equal_bytes(const char* a, const char* b, std::size_t size) {
   const auto differ = [a, b]<class Word>(Word, std::size_t at) {
     Word x, y;
     std::memcpy(&x, a + at, sizeof x);
@@ -74,6 +71,49 @@ PyObject* make_text(std::string_view text) {
 PyObject* make_bytes(std::string_view bytes) {
   return PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size()));
 }
+
+// A list that is filled from its beginning. The room that PyList_New() makes is filled with zeros
+// first, which for short lists costs as much as what is put there.
+class ListMaker {
+ public:
+  explicit ListMaker(std::uint64_t room) : list_(PyList_New(0)) {
+    if (list_ == nullptr || room == 0) {
+      return;
+    }
+    auto* const memory = static_cast<PyObject**>(PyMem_Malloc(room * sizeof(PyObject*)));
+    if (memory == nullptr) {
+      Py_CLEAR(list_);
+      PyErr_NoMemory();
+      return;
+    }
+    auto* const list = reinterpret_cast<PyListObject*>(list_);
+    list->ob_item = memory;
+    list->allocated = static_cast<Py_ssize_t>(room);
+  }
+  ListMaker(const ListMaker&) = delete;
+  ListMaker& operator=(const ListMaker&) = delete;
+  ~ListMaker() { Py_XDECREF(list_); }
+
+  explicit operator bool() const { return list_ != nullptr; }
+  // Takes over `item`; the list is gone, with a Python error set, when there is no memory.
+  void add(PyObject* item) {
+    auto* const list = reinterpret_cast<PyListObject*>(list_);
+    const Py_ssize_t size = Py_SIZE(list_);
+    if (size < list->allocated) {
+      list->ob_item[size] = item;
+      Py_SET_SIZE(list_, size + 1);
+      return;
+    }
+    if (PyList_Append(list_, item) != 0) {
+      Py_CLEAR(list_);
+    }
+    Py_DECREF(item);
+  }
+  PyObject* release() { return std::exchange(list_, nullptr); }
+
+ private:
+  PyObject* list_;
+};
 
 // Short texts that were seen before, so that records share their keys and common values (pickle
 // does the same within one message). Direct-mapped; guarded by the interpreter lock.
@@ -140,12 +180,38 @@ TextCache& texts() {
   return *cache;
 }
 
+}  // namespace
+
 // The keys of a map as they were read before, in order, in their encoded form: comparing those
 // bytes stands for parsing, ordering, validating and looking up each of them.
-struct KeyRun {
+struct PyDecoder::KeyRun {
+  // The encoded key as three words, and which of their bits are its own.
   struct Key {
-    std::string encoded;
-    PyObject* text;  // strong reference
+    std::uint64_t words[3] = {};
+    std::uint64_t masks[3] = {};
+    std::size_t size = 0;
+    PyObject* text = nullptr;           // strong reference
+    mutable PyObject* value = nullptr;  // the last short text it stood before, strong or null
+
+    std::string_view content() const {
+      return {reinterpret_cast<const char*>(words) + 1, size - 1};
+    }
+
+    void set(std::string_view encoded) {
+      static constexpr char kOnes[] =
+          "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
+          "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
+      std::memcpy(words, encoded.data(), encoded.size());
+      std::memcpy(masks, kOnes, encoded.size());
+      size = encoded.size();
+    }
+    // `at` has as many bytes as all words.
+    bool begins(const char* at) const {
+      std::uint64_t seen[3];
+      std::memcpy(seen, at, sizeof seen);
+      return (((seen[0] ^ words[0]) & masks[0]) | ((seen[1] ^ words[1]) & masks[1]) |
+              ((seen[2] ^ words[2]) & masks[2])) == 0;
+    }
   };
   std::vector<Key> keys;
   int num_users = 1;  // the table, and maps being read
@@ -153,78 +219,33 @@ struct KeyRun {
   ~KeyRun() {
     for (const Key& key : keys) {
       Py_DECREF(key.text);
+      Py_XDECREF(key.value);
     }
   }
-};
 
-constexpr std::uint64_t kMaxRunKeys = 16;
-constexpr std::size_t kMaxEncodedKey = 1 + 23;  // one-byte head
+  static constexpr std::uint64_t kMaxKeys = 16;
+  static constexpr std::size_t kMaxEncodedKey = 1 + 23;  // one-byte head
 
-void release(KeyRun* run) {
-  if (run != nullptr && --run->num_users == 0) {
-    delete run;
-  }
-}
-
-// Direct-mapped; guarded by the interpreter lock.
-constexpr int kRunBits = 8;
-KeyRun* runs[1 << kRunBits] = {};
-
-// The place for maps of `count` entries whose first key begins like `at` (8 bytes are there).
-KeyRun*& run_place(const char* at, std::uint64_t count) {
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  // Bytes behind a short key belong to its value and must not matter.
-  const int num_bytes = 1 + (static_cast<std::uint8_t>(*at) & 0x1F);
-  const std::uint64_t key =
-      num_bytes < 8 ? word & ((std::uint64_t{1} << (8 * num_bytes)) - 1) : word;
-  return runs[((key + count) * 0x9E3779B97F4A7C15) >> (64 - kRunBits)];
-}
-
-class PyDecoder {
- public:
-  PyDecoder(std::string_view bytes, const core::BlockSource* source)
-      : in_(bytes), source_(source) {}
-
-  // The whole input; null with a Python error set.
-  PyObject* read_all();
-
- private:
-  // Null: a Python error is set, or the reader has noted a failure.
-  PyObject* read(int depth);
-  PyObject* read_simple(const CborHead& head);
-  PyObject* read_negative(std::uint64_t argument);
-  PyObject* read_list(std::uint64_t count, int depth);
-  PyObject* read_map(const char* start, std::uint64_t count, int depth);
-  std::uint64_t read_known_keys(const KeyRun& run, PyObject* dict, std::uint64_t count, int depth);
-  bool read_new_keys(const char* start, PyObject* dict, std::uint64_t first, std::uint64_t count,
-                     int depth);
-  void remember(const char* first_key, PyObject* dict, std::uint64_t count);
-  PyObject* read_form(const char* start, int depth);
-  PyObject* read_tuple(int depth);
-  PyObject* failed(const std::string& what) {
-    in_.fail(what);
-    return nullptr;
-  }
-  PyObject* text_failed() {
-    // Memory may have run out instead: then the Python error says so.
-    if (PyErr_ExceptionMatches(PyExc_UnicodeDecodeError) != 0) {
-      PyErr_Clear();
-      in_.fail("text is not valid UTF-8");
+  static void release(KeyRun* run) {
+    if (run != nullptr && --run->num_users == 0) {
+      delete run;
     }
-    return nullptr;
-  }
-  bool enter(int depth) {
-    return depth < core::kMaxDepth ||
-           in_.fail("nested too deeply: limit=" + std::to_string(core::kMaxDepth));
   }
 
-  static constexpr std::uint64_t kFailed = ~std::uint64_t{0};
+  // Direct-mapped; guarded by the interpreter lock.
+  static constexpr int kBits = 8;
+  static inline KeyRun* table[1 << kBits] = {};
 
-  CborReader in_;
-  const core::BlockSource* source_;
-  std::string_view previous_;  // the last key of read_known_keys()
-  PyObject* form_ = nullptr;   // what a map turned out to be, from read_new_keys() to read_map()
+  // The place for maps of `count` entries whose first key begins like `at` (8 bytes are there).
+  static KeyRun*& place(const char* at, std::uint64_t count) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    // Bytes behind a short key belong to its value and must not matter.
+    const int num_bytes = 1 + (static_cast<std::uint8_t>(*at) & 0x1F);
+    const std::uint64_t key =
+        num_bytes < 8 ? word & ((std::uint64_t{1} << (8 * num_bytes)) - 1) : word;
+    return table[((key + count) * 0x9E3779B97F4A7C15) >> (64 - kBits)];
+  }
 };
 
 PyObject* PyDecoder::read(int depth) {
@@ -261,6 +282,27 @@ PyObject* PyDecoder::read(int depth) {
   return nullptr;
 }
 
+// read(), with the items of long lists at hand: floats and small numbers.
+[[gnu::always_inline]] inline PyObject* PyDecoder::read_item(int depth) {
+  const char* const at = in_.position();
+  if (in_.remaining() >= core::kMaxCborHead) {
+    const auto lead = static_cast<std::uint8_t>(*at);
+    if (lead == static_cast<std::uint8_t>(core::kCborFloat64)) {
+      std::uint64_t bits;
+      std::memcpy(&bits, at + 1, sizeof bits);
+      const double value = std::bit_cast<double>(__builtin_bswap64(bits));
+      if (std::isfinite(value)) {
+        in_.seek(at + core::kMaxCborHead);
+        return PyFloat_FromDouble(value);
+      }
+    } else if (lead < 24) {
+      in_.seek(at + 1);
+      return PyLong_FromLong(lead);
+    }
+  }
+  return read(depth);
+}
+
 PyObject* PyDecoder::read_simple(const CborHead& head) {
   switch (head.info) {
     case 20:
@@ -294,25 +336,21 @@ PyObject* PyDecoder::read_list(std::uint64_t count, int depth) {
   if (!enter(depth)) {
     return nullptr;
   }
-  const auto presized = static_cast<Py_ssize_t>(std::min(count, kMaxPresize));
-  PyObject* list = PyList_New(presized);
-  for (std::uint64_t i = 0; list != nullptr && i < count; ++i) {
-    PyObject* item = read(depth + 1);
+  // Long lists may take as much memory ahead as the input, all of them together.
+  std::uint64_t trusted = std::min(count, kMaxPresize);
+  if (count > kMaxPresize && count <= slots_left_) {
+    slots_left_ -= count;
+    trusted = count;
+  }
+  ListMaker list(trusted);
+  for (std::uint64_t i = 0; list && i < count; ++i) {
+    PyObject* item = read_item(depth + 1);
     if (item == nullptr) {
-      Py_DECREF(list);
       return nullptr;
     }
-    if (static_cast<Py_ssize_t>(i) < presized) {
-      PyList_SET_ITEM(list, static_cast<Py_ssize_t>(i), item);
-      continue;
-    }
-    const int bad = PyList_Append(list, item);
-    Py_DECREF(item);
-    if (bad != 0) {
-      Py_CLEAR(list);
-    }
+    list.add(item);
   }
-  return list;
+  return list.release();
 }
 
 PyObject* PyDecoder::read_map(const char* start, std::uint64_t count, int depth) {
@@ -326,23 +364,55 @@ PyObject* PyDecoder::read_map(const char* start, std::uint64_t count, int depth)
   if (dict == nullptr || count == 0) {
     return dict;
   }
-  const bool may_run = count <= kMaxRunKeys && in_.remaining() >= 8;
+  const bool may_run = count <= KeyRun::kMaxKeys && in_.remaining() >= 8;
   const char* const first_key = in_.position();
-  KeyRun* const run = may_run ? run_place(first_key, count) : nullptr;
+  KeyRun* const run = may_run ? KeyRun::place(first_key, count) : nullptr;
   if (run != nullptr) {
     ++run->num_users;  // a map inside may take its place in the table
   }
   const std::uint64_t num_read = run != nullptr ? read_known_keys(*run, dict, count, depth) : 0;
-  release(run);
-  if (num_read == kFailed ||
-      (num_read < count && !read_new_keys(start, dict, num_read, count, depth))) {
-    Py_DECREF(dict);
-    return std::exchange(form_, nullptr);
+  if (num_read < count) {
+    const std::string_view previous =
+        num_read > 0 && num_read != kFailed ? run->keys[num_read - 1].content() : "";
+    const bool done =
+        num_read != kFailed && read_new_keys(start, dict, num_read, count, depth, previous);
+    KeyRun::release(run);
+    if (!done) {
+      Py_DECREF(dict);
+      return std::exchange(form_, nullptr);
+    }
+  } else {
+    KeyRun::release(run);
+    if (num_read == kFailed) {
+      Py_DECREF(dict);
+      return nullptr;
+    }
   }
   if (may_run && num_read < count) {
     remember(first_key, dict, count);
   }
   return dict;
+}
+
+// A value of a key that was met before: records repeat their short texts.
+[[gnu::always_inline]] inline PyObject* PyDecoder::read_repeated(PyObject*& last, int depth) {
+  const char* const at = in_.position();
+  if (in_.remaining() > kMaxShortText) {
+    const std::uint8_t size = static_cast<std::uint8_t>(*at) ^ 0x60;
+    if (size <= kMaxShortText && size > 1) {
+      if (last != nullptr && PyUnicode_GET_LENGTH(last) == size &&
+          equal_bytes(static_cast<const char*>(PyUnicode_DATA(last)), at + 1, size)) {
+        in_.seek(at + 1 + size);
+        return Py_NewRef(last);
+      }
+      PyObject* text = read(depth);
+      if (text != nullptr && PyUnicode_IS_COMPACT_ASCII(text)) {
+        Py_XSETREF(last, Py_NewRef(text));
+      }
+      return text;
+    }
+  }
+  return read_item(depth);
 }
 
 // Reads entries as long as the keys are those of `run`; their number, or kFailed.
@@ -351,15 +421,16 @@ std::uint64_t PyDecoder::read_known_keys(const KeyRun& run, PyObject* dict, std:
   const std::uint64_t limit = std::min<std::uint64_t>(count, run.keys.size());
   for (std::uint64_t i = 0; i < limit; ++i) {
     const KeyRun::Key& key = run.keys[i];
-    const std::size_t size = key.encoded.size();
-    if (in_.remaining() < size || !equal_bytes(in_.position(), key.encoded.data(), size)) {
+    const char* const at = in_.position();
+    const bool is_same =
+        in_.remaining() >= sizeof key.words
+            ? key.begins(at)
+            : in_.remaining() >= key.size && std::memcmp(at, key.words, key.size) == 0;
+    if (!is_same) {
       return i;
     }
-    previous_ = {in_.position() + 1, size - 1};
-    in_.seek(in_.position() + size);
-    const std::string_view kept = previous_;
-    PyObject* value = read(depth + 1);
-    previous_ = kept;
+    in_.seek(at + key.size);
+    PyObject* value = read_repeated(key.value, depth + 1);
     const bool done = value != nullptr && PyDict_SetItem(dict, key.text, value) == 0;
     Py_XDECREF(value);
     if (!done) {
@@ -371,8 +442,7 @@ std::uint64_t PyDecoder::read_known_keys(const KeyRun& run, PyObject* dict, std:
 
 // The remaining entries, from number `first` on.
 bool PyDecoder::read_new_keys(const char* start, PyObject* dict, std::uint64_t first,
-                              std::uint64_t count, int depth) {
-  std::string_view previous = previous_;
+                              std::uint64_t count, int depth, std::string_view previous) {
   for (std::uint64_t i = first; i < count; ++i) {
     CborHead head;
     if (!in_.head_of(CborMajor::kText, head, "wanted a text string")) {
@@ -391,20 +461,25 @@ bool PyDecoder::read_new_keys(const char* start, PyObject* dict, std::uint64_t f
       return false;
     }
     previous = text;
-    PyObject* key = keys().get(text);
-    if (key == nullptr) {
-      text_failed();
-      return false;
-    }
-    PyObject* value = read(depth + 1);
-    const bool done = value != nullptr && PyDict_SetItem(dict, key, value) == 0;
-    Py_DECREF(key);
-    Py_XDECREF(value);
-    if (!done) {
+    if (!read_entry(dict, text, depth)) {
       return false;
     }
   }
   return true;
+}
+
+// The value of a key that was just read.
+bool PyDecoder::read_entry(PyObject* dict, std::string_view key_text, int depth) {
+  PyObject* key = keys().get(key_text);
+  if (key == nullptr) {
+    text_failed();
+    return false;
+  }
+  PyObject* value = read(depth + 1);
+  const bool done = value != nullptr && PyDict_SetItem(dict, key, value) == 0;
+  Py_DECREF(key);
+  Py_XDECREF(value);
+  return done;
 }
 
 // Keeps the keys of a map that was read well; `first_key` is where they began in the input.
@@ -415,57 +490,18 @@ void PyDecoder::remember(const char* first_key, PyObject* dict, std::uint64_t co
   while (PyDict_Next(dict, &position, &text, nullptr) != 0) {
     // Only interned keys: the others are unlikely to be seen again.
     const Py_ssize_t size = PyUnicode_GET_LENGTH(text);
-    if (!PyUnicode_IS_COMPACT_ASCII(text) || size >= static_cast<Py_ssize_t>(kMaxEncodedKey) ||
+    if (!PyUnicode_IS_COMPACT_ASCII(text) ||
+        size >= static_cast<Py_ssize_t>(KeyRun::kMaxEncodedKey) ||
         PyUnicode_CHECK_INTERNED(text) == 0) {
       return;
     }
     std::string encoded(1, static_cast<char>(static_cast<std::uint8_t>(CborMajor::kText) | size));
     encoded.append(static_cast<const char*>(PyUnicode_DATA(text)), static_cast<std::size_t>(size));
-    made->keys.push_back({std::move(encoded), Py_NewRef(text)});
+    KeyRun::Key& key = made->keys.emplace_back();
+    key.set(encoded);
+    key.text = Py_NewRef(text);
   }
-  release(std::exchange(run_place(first_key, count), made.release()));
-}
-
-// Tuples are common and read here; the other forms go by way of core::Value.
-PyObject* PyDecoder::read_form(const char* start, int depth) {
-  CborReader ahead = in_;
-  CborHead head;
-  std::string_view name;
-  if (ahead.head(head) && head.major == CborMajor::kArray && head.argument == 2 &&
-      ahead.text(name) && name == "tuple") {
-    in_.seek(ahead.position());
-    return read_tuple(depth);
-  }
-  in_.seek(start);
-  core::Value value;
-  return core::Decoder::canonical(in_, source_).read(value, depth) ? from_value(value) : nullptr;
-}
-
-PyObject* PyDecoder::read_tuple(int depth) {
-  std::uint64_t count = 0;
-  if (!in_.array(count)) {
-    return nullptr;
-  }
-  // A tuple cannot grow: beyond the trusted size, a list first.
-  if (count > kMaxPresize) {
-    PyObject* list = read_list(count, depth);
-    PyObject* tuple = list != nullptr ? PyList_AsTuple(list) : nullptr;
-    Py_XDECREF(list);
-    return tuple;
-  }
-  if (!enter(depth)) {
-    return nullptr;
-  }
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(count));
-  for (std::uint64_t i = 0; tuple != nullptr && i < count; ++i) {
-    PyObject* item = read(depth + 1);
-    if (item == nullptr) {
-      Py_CLEAR(tuple);
-    } else {
-      PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), item);
-    }
-  }
-  return tuple;
+  KeyRun::release(std::exchange(KeyRun::place(first_key, count), made.release()));
 }
 
 PyObject* PyDecoder::read_all() {
@@ -484,6 +520,8 @@ PyObject* PyDecoder::read_all() {
   }
   return out;
 }
+
+namespace {
 
 // A contiguous buffer of any object, given back at the end.
 class View {

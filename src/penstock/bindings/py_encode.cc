@@ -1,67 +1,102 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "penstock/bindings/numpy_api.h"
 #include "penstock/bindings/py_codec.h"
-#include "penstock/bindings/py_host.h"
-#include "penstock/bindings/py_value.h"
-#include "penstock/core/cbor_writer.h"
-#include "penstock/core/encode.h"
+#include "penstock/bindings/py_encoder.h"
 
 namespace penstock::bindings {
-namespace {
 
 using core::CborMajor;
 using core::CborWriter;
-
-constexpr int kNumHashThreads = 2;
-constexpr Py_ssize_t kMaxShapeKeys = 16;
+using Entry = DictEntry;
 
 // A dict's keys in its own order, and what has been found out about them: records of one kind share
 // their key objects, so comparing pointers is enough to write a record's keys as one found before.
-struct Shape {
-  std::vector<PyObject*> keys;      // strong references; interned, so the same text is the same key
-  std::vector<std::uint8_t> order;  // canonical position -> position in the dict
-  std::vector<std::string> texts;   // canonical position -> the encoded key
-  int num_users = 1;                // the table, and messages being written
+struct PyEncoder::Shape {
+  // An encoded key, in canonical order, and where its value is in the dict. Copied as a whole.
+  struct Key {
+    char text[62];
+    std::uint8_t size;
+    std::uint8_t index;
+  };
+  std::vector<PyObject*> keys;  // strong references; interned, so the same text is the same key
+  std::vector<Key> steps;
+  int num_users = 1;  // the table, and messages being written
 
   ~Shape() {
     for (PyObject* key : keys) {
       Py_DECREF(key);
     }
   }
+
+  // Direct-mapped; guarded by the interpreter lock.
+  static constexpr int kBits = 8;
+  static inline Shape* table[1 << kBits] = {};
+
+  static void release(Shape* shape) {
+    if (shape != nullptr && --shape->num_users == 0) {
+      delete shape;
+    }
+  }
+  static void remember(const Entry* entries, std::size_t count,
+                       const std::vector<std::pair<std::string_view, std::size_t>>& sorted);
+
+  // Where in the table a dict with these keys belongs: fed key by key.
+  class Hash {
+   public:
+    void add(PyObject* key) {
+      state_ = (state_ + reinterpret_cast<std::uintptr_t>(key)) * 0x9E3779B97F4A7C15;
+    }
+    Shape*& place() const { return table[state_ >> (64 - kBits)]; }
+
+   private:
+    std::uint64_t state_ = 0;
+  };
 };
 
-void release(Shape* shape) {
-  if (shape != nullptr && --shape->num_users == 0) {
-    delete shape;
+namespace {
+
+constexpr int kNumHashThreads = 2;
+constexpr Py_ssize_t kMaxShapeKeys = 16;
+
+// The value of an int that takes at most two digits, which most do.
+[[gnu::always_inline]] inline bool small_int(PyObject* object, std::int64_t& out) {
+#if PY_VERSION_HEX < 0x030C0000
+  const auto* digits = reinterpret_cast<const PyLongObject*>(object)->ob_digit;
+  switch (Py_SIZE(object)) {
+    case 0:
+      out = 0;
+      return true;
+    case 1:
+      out = digits[0];
+      return true;
+    case -1:
+      out = -static_cast<std::int64_t>(digits[0]);
+      return true;
+    case 2:
+      out = static_cast<std::int64_t>(digits[1]) << PyLong_SHIFT | digits[0];
+      return true;
+    case -2:
+      out = -(static_cast<std::int64_t>(digits[1]) << PyLong_SHIFT | digits[0]);
+      return true;
+    default:
+      return false;
   }
+#else
+  if (PyUnstable_Long_IsCompact(reinterpret_cast<PyLongObject*>(object)) == 0) {
+    return false;
+  }
+  out = PyUnstable_Long_CompactValue(reinterpret_cast<PyLongObject*>(object));
+  return true;
+#endif
 }
-
-// Direct-mapped; guarded by the interpreter lock.
-constexpr int kShapeBits = 8;
-Shape* shapes[1 << kShapeBits] = {};
-
-// Where in the table a dict with these keys belongs: fed key by key.
-class ShapeHash {
- public:
-  void add(PyObject* key) {
-    state_ = (state_ + reinterpret_cast<std::uintptr_t>(key)) * 0x9E3779B97F4A7C15;
-  }
-  Shape*& place() const { return shapes[state_ >> (64 - kShapeBits)]; }
-
- private:
-  std::uint64_t state_ = 0;
-};
-
-struct Entry {
-  PyObject* key;
-  PyObject* value;
-};
 
 bool text_of(PyObject* object, std::string_view& out) {
   if (PyUnicode_IS_COMPACT_ASCII(object)) {
@@ -79,55 +114,40 @@ bool text_of(PyObject* object, std::string_view& out) {
   return true;
 }
 
-class PyEncoder {
- public:
-  explicit PyEncoder(CborWriter& out)
-      : out_(out), values_(out, core::Encoder::Mode::kCanonical, core::kInlineBufferBytes) {}
+}  // namespace
 
-  // False with a Python error set.
-  bool write(PyObject* object, int depth);
-  core::Encoder& values() { return values_; }
-
- private:
-  bool raise(const base::Error& error) {
-    set_error(error);
-    return false;
+PyEncoder::~PyEncoder() {
+  for (PyObject* object : kept_) {
+    Py_DECREF(object);
   }
-  bool enter(int depth) { return depth < core::kMaxDepth || raise(core::depth_error()); }
+}
 
-  bool write_int(PyObject* object);
-  bool write_text(PyObject* object);
-  void write_bytes(PyObject* object);
-  bool write_items(PyObject* object, int depth);
-  bool write_dict(PyObject* object, int depth);
-  bool write_small_dict(PyObject* object, int depth);
-  bool write_shape(const Shape& shape, const Entry* entries, int depth);
-  bool write_entries(const Entry* entries, std::size_t count, int depth);
-  bool write_other(PyObject* object, int depth);
-  bool write_registered(PyObject* object, int depth);
-
-  CborWriter& out_;
-  core::Encoder values_;  // tensors, tables, long buffers, odd numbers
-};
-
-bool PyEncoder::write(PyObject* object, int depth) {
+// Writes what is most common; no code of the user's runs in it. False: it is something else.
+[[gnu::always_inline]] inline bool PyEncoder::write_plain(PyObject* object) {
   PyTypeObject* const type = Py_TYPE(object);
   if (type == &PyUnicode_Type) {
-    return write_text(object);
+    if (!PyUnicode_IS_COMPACT_ASCII(object)) {
+      return false;
+    }
+    out_.text({static_cast<const char*>(PyUnicode_DATA(object)),
+               static_cast<std::size_t>(PyUnicode_GET_LENGTH(object))});
+    return true;
   }
   if (type == &PyLong_Type) {
-    return write_int(object);
+    std::int64_t value = 0;
+    if (!small_int(object, value)) {
+      return false;
+    }
+    out_.integer(value);
+    return true;
   }
   if (type == &PyFloat_Type) {
     const double value = PyFloat_AS_DOUBLE(object);
-    std::isfinite(value) ? out_.real(value) : values_.write_float(value);
+    if (!std::isfinite(value)) {
+      return false;
+    }
+    out_.real(value);
     return true;
-  }
-  if (type == &PyDict_Type) {
-    return write_dict(object, depth);
-  }
-  if (type == &PyList_Type) {
-    return write_items(object, depth);
   }
   if (object == Py_None) {
     out_.null();
@@ -135,6 +155,30 @@ bool PyEncoder::write(PyObject* object, int depth) {
   }
   if (type == &PyBool_Type) {
     out_.boolean(object == Py_True);
+    return true;
+  }
+  return false;
+}
+
+bool PyEncoder::write(PyObject* object, int depth) {
+  PyTypeObject* const type = Py_TYPE(object);
+  if (type == &PyDict_Type) {
+    return write_dict(object, depth);
+  }
+  if (type == &PyList_Type) {
+    return write_items(object, depth);
+  }
+  if (write_plain(object)) {
+    return true;
+  }
+  if (type == &PyUnicode_Type) {
+    return write_text(object);
+  }
+  if (type == &PyLong_Type) {
+    return write_int(object);
+  }
+  if (type == &PyFloat_Type) {
+    values_.write_float(PyFloat_AS_DOUBLE(object));
     return true;
   }
   if (type == &PyTuple_Type) {
@@ -180,9 +224,13 @@ void PyEncoder::write_bytes(PyObject* object) {
     out_.bytes(data);
     return;
   }
-  const core::Value owner = core::Value::host(PyBox::make(Py_NewRef(object)));
-  values_.write_data(
-      data, core::Buffer::wrap(data.data(), static_cast<std::int64_t>(data.size()), [owner] {}));
+  keep_if_outside(data, object);
+}
+
+void PyEncoder::keep_if_outside(std::span<const std::byte> data, PyObject* owner) {
+  if (values_.write_borrowed(data)) {
+    kept_.push_back(Py_NewRef(owner));
+  }
 }
 
 bool PyEncoder::write_items(PyObject* object, int depth) {
@@ -196,7 +244,11 @@ bool PyEncoder::write_items(PyObject* object, int depth) {
     if (i >= PySequence_Fast_GET_SIZE(object)) {
       return raise({base::ErrorCode::kInvalidArgument, "list changed while it was encoded"});
     }
-    PyObject* item = Py_NewRef(PySequence_Fast_GET_ITEM(object, i));
+    PyObject* item = PySequence_Fast_GET_ITEM(object, i);
+    if (write_plain(item)) {
+      continue;
+    }
+    Py_INCREF(item);
     const bool done = write(item, depth + 1);
     Py_DECREF(item);
     if (!done) {
@@ -231,16 +283,13 @@ bool PyEncoder::write_dict(PyObject* object, int depth) {
   return done;
 }
 
-// Keeps keys and values alive by itself, as the user's code may change the dict meanwhile.
 bool PyEncoder::write_small_dict(PyObject* object, int depth) {
   std::array<Entry, kMaxShapeKeys> entries;
   std::size_t count = 0;
-  ShapeHash hash;
+  Shape::Hash hash;
   Py_ssize_t position = 0;
   while (count < entries.size() &&
          PyDict_Next(object, &position, &entries[count].key, &entries[count].value) != 0) {
-    Py_INCREF(entries[count].key);
-    Py_INCREF(entries[count].value);
     hash.add(entries[count].key);
     ++count;
   }
@@ -249,27 +298,42 @@ bool PyEncoder::write_small_dict(PyObject* object, int depth) {
   for (std::size_t i = 0; known && i < count; ++i) {
     known = shape->keys[i] == entries[i].key;
   }
+  // The user's code may change the dict meanwhile. A shape keeps its keys alive.
+  for (std::size_t i = 0; i < count; ++i) {
+    Py_INCREF(entries[i].value);
+  }
   bool done = false;
   if (known) {
     ++shape->num_users;  // a dict inside may take its place in the table
     done = write_shape(*shape, entries.data(), depth);
-    release(shape);
+    Shape::release(shape);
   } else {
+    for (std::size_t i = 0; i < count; ++i) {
+      Py_INCREF(entries[i].key);
+    }
     done = write_entries(entries.data(), count, depth);
+    for (std::size_t i = 0; i < count; ++i) {
+      Py_DECREF(entries[i].key);
+    }
   }
   for (std::size_t i = 0; i < count; ++i) {
-    Py_DECREF(entries[i].key);
     Py_DECREF(entries[i].value);
   }
   return done;
 }
 
 bool PyEncoder::write_shape(const Shape& shape, const Entry* entries, int depth) {
-  const std::size_t count = shape.keys.size();
-  out_.map(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    out_.raw(shape.texts[i]);
-    if (!write(entries[shape.order[i]].value, depth + 1)) {
+  constexpr std::size_t kUsual = 32;
+  out_.map(shape.steps.size());
+  for (const Shape::Key& key : shape.steps) {
+    char* at = out_.reserve(sizeof key.text);
+    std::memcpy(at, key.text, kUsual);
+    if (key.size > kUsual) {
+      std::memcpy(at + kUsual, key.text + kUsual, sizeof key.text - kUsual);
+    }
+    out_.commit(at + key.size);
+    PyObject* const value = entries[key.index].value;
+    if (!write_plain(value) && !write(value, depth + 1)) {
       return false;
     }
   }
@@ -277,6 +341,9 @@ bool PyEncoder::write_shape(const Shape& shape, const Entry* entries, int depth)
 }
 
 bool PyEncoder::write_other(PyObject* object, int depth) {
+  if (own_ != nullptr && own_->has(Py_TYPE(object))) {
+    return write_registered(object, depth);
+  }
   const PyKind kind = kind_of(Py_TYPE(object));
   switch (kind) {
     case PyKind::kUnknown:
@@ -300,18 +367,16 @@ bool PyEncoder::write_other(PyObject* object, int depth) {
       return write_dict(object, depth);
     case PyKind::kRegistered:
       return write_registered(object, depth);
-    case PyKind::kTable: {
-      const auto table = table_from_python(object);
-      return table.has_value() ? values_.write_table(*table, depth) || raise(values_.error())
-                               : raise(table.error());
-    }
+    case PyKind::kSet:
+      return write_set(object, "python.set", depth);
+    case PyKind::kFrozenSet:
+      return write_set(object, "python.frozenset", depth);
+    case PyKind::kTable:
+      return write_table(object, depth);
     case PyKind::kBuffer:
     case PyKind::kArray:
-    case PyKind::kDlpack: {
-      const base::Result<core::Value> value = array_to_value(object, kind);
-      return value.has_value() ? values_.write(*value, depth) || raise(values_.error())
-                               : raise(value.error());
-    }
+    case PyKind::kDlpack:
+      return write_array(object, kind, depth);
   }
   return false;
 }
@@ -321,7 +386,7 @@ bool PyEncoder::write_registered(PyObject* object, int depth) {
     return false;
   }
   PyObject *name = nullptr, *payload = nullptr;
-  if (!payload_of(object, name, payload)) {
+  if (!payload_of(object, own_, name, payload)) {
     return raise(python_failure("a registered codec failed to give the payload"));
   }
   core::open_form(out_, "ext", 3);
@@ -331,10 +396,31 @@ bool PyEncoder::write_registered(PyObject* object, int depth) {
   return done;
 }
 
+bool PyEncoder::write_array(PyObject* object, PyKind kind, int depth) {
+  // The common array lies as its form wants it; no native tensor is made of it.
+  if (const PlainArray array(object); kind == PyKind::kArray && array.is_plain()) {
+    values_.open_tensor(array.dtype(), array.shape());
+    keep_if_outside(array.data(), object);
+    return true;
+  }
+  const base::Result<core::Value> value = array_to_value(object, kind);
+  return value.has_value() ? values_.write(*value, depth) || raise(values_.error())
+                           : raise(value.error());
+}
+
+bool PyEncoder::write_table(PyObject* object, int depth) {
+  const auto table = table_from_python(object);
+  if (!table.has_value()) {
+    return raise(table.error());
+  }
+  return values_.write_canonical_table(*table, depth) || raise(values_.error());
+}
+
 // Remembers the shape of `entries` when its keys are interned.
-void remember(const Entry* entries, std::size_t count,
-              const std::vector<std::pair<std::string_view, std::size_t>>& sorted) {
-  ShapeHash hash;
+void PyEncoder::Shape::remember(
+    const Entry* entries, std::size_t count,
+    const std::vector<std::pair<std::string_view, std::size_t>>& sorted) {
+  Shape::Hash hash;
   for (std::size_t i = 0; i < count; ++i) {
     if (!PyUnicode_CheckExact(entries[i].key) || PyUnicode_CHECK_INTERNED(entries[i].key) == 0) {
       return;
@@ -342,12 +428,18 @@ void remember(const Entry* entries, std::size_t count,
     hash.add(entries[i].key);
   }
   auto made = std::make_unique<Shape>();
+  made->steps.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
+    Key& step = made->steps[i];
+    const std::string_view text = sorted[i].first;
+    if (text.size() + core::kMaxCborHead > sizeof step.text) {
+      return;
+    }
+    char* const at = core::put_cbor_head(step.text, CborMajor::kText, text.size());
+    std::memcpy(at, text.data(), text.size());
+    step.size = static_cast<std::uint8_t>(at + text.size() - step.text);
+    step.index = static_cast<std::uint8_t>(sorted[i].second);
     made->keys.push_back(Py_NewRef(entries[i].key));
-    made->order.push_back(static_cast<std::uint8_t>(sorted[i].second));
-    CborWriter text;
-    text.text(sorted[i].first);
-    made->texts.emplace_back(text.view());
   }
   release(std::exchange(hash.place(), made.release()));
 }
@@ -358,7 +450,7 @@ bool PyEncoder::write_entries(const Entry* entries, std::size_t count, int depth
   bool escaped = false;
   for (std::size_t i = 0; i < count; ++i) {
     if (!PyUnicode_Check(entries[i].key)) {
-      return raise(bad_key_error(entries[i].key));
+      return write_any_keys(entries, count, depth);
     }
     if (!text_of(entries[i].key, sorted[i].first)) {
       return false;
@@ -390,32 +482,12 @@ bool PyEncoder::write_entries(const Entry* entries, std::size_t count, int depth
     }
   }
   if (!escaped && count > 0 && count <= kMaxShapeKeys) {
-    remember(entries, count, sorted);
+    Shape::remember(entries, count, sorted);
   }
   return true;
 }
 
-// The writer of the last message, kept for its memory. A nested call (from a registered codec)
-// finds the place empty and makes its own. Guarded by the interpreter lock.
-class Arena {
- public:
-  Arena() : writer_(spare != nullptr ? std::exchange(spare, nullptr) : new CborWriter()) {}
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-  ~Arena() {
-    writer_->clear();
-    if (spare == nullptr) {
-      spare = writer_;
-    } else {
-      delete writer_;
-    }
-  }
-  CborWriter& writer() { return *writer_; }
-
- private:
-  static inline CborWriter* spare = nullptr;
-  CborWriter* writer_;
-};
+namespace {
 
 bool write_root(PyEncoder& encoder, PyObject* object) {
   if (!encoder.write(object, 0)) {

@@ -29,6 +29,36 @@ PyObject* codecs_by_name() {
   return dict;
 }
 
+// The same for the codecs that come with us, as they are first needed.
+PyObject* shipped_by_type() {
+  static PyObject* dict = PyDict_New();
+  return dict;
+}
+PyObject* shipped_by_name() {
+  static PyObject* dict = PyDict_New();
+  return dict;
+}
+
+// What a function of penstock._codecs says, which is imported for it: a new reference, or null with
+// a Python error set.
+PyObject* ask_codecs(const char* function, PyObject* argument) {
+  PyObject* module = PyImport_ImportModule("penstock._codecs");
+  PyObject* answer =
+      module != nullptr ? PyObject_CallMethod(module, function, "O", argument) : nullptr;
+  Py_XDECREF(module);
+  return answer;
+}
+
+// Have we a codec for `type`? Then it is in shipped_by_type() from now on.
+bool find_shipped(PyTypeObject* type) {
+  PyObject* const key = reinterpret_cast<PyObject*>(type);
+  PyObject* entry = ask_codecs("find_for_type", key);
+  const bool found =
+      entry != nullptr && entry != Py_None && PyDict_SetItem(shipped_by_type(), key, entry) == 0;
+  Py_XDECREF(entry);
+  return found;
+}
+
 // The attribute of a module that somebody has imported already, borrowed; null otherwise. An object
 // of a numpy type exists only when numpy is there, so nothing is imported to ask the question.
 PyObject* loaded_attribute(const char* module_name, const char* attribute) {
@@ -77,13 +107,23 @@ PyKind classify(PyTypeObject* type) {
   if (PyType_IsSubtype(type, &PyFloat_Type) != 0) {
     return PyKind::kFloat;
   }
+  if (PyType_IsSubtype(type, &PySet_Type) != 0) {
+    return PyKind::kSet;
+  }
+  if (PyType_IsSubtype(type, &PyFrozenSet_Type) != 0) {
+    return PyKind::kFrozenSet;
+  }
   if (type_has(type, "__arrow_c_stream__")) {
     return PyKind::kTable;
   }
   if (type->tp_as_buffer != nullptr && type->tp_as_buffer->bf_getbuffer != nullptr) {
     return PyKind::kBuffer;
   }
-  return type_has(type, "__dlpack__") ? PyKind::kDlpack : PyKind::kUnknown;
+  if (type_has(type, "__dlpack__")) {
+    return PyKind::kDlpack;
+  }
+  // Last, so that no type that has a form gets another one.
+  return find_shipped(type) ? PyKind::kRegistered : PyKind::kUnknown;
 }
 
 }  // namespace
@@ -112,6 +152,11 @@ bool register_codec(PyObject* type, PyObject* name, PyObject* to_payload, PyObje
     }
     return false;
   }
+  if (std::string_view(PyUnicode_AsUTF8(name)).starts_with("python.")) {
+    PyErr_Format(PyExc_ValueError, "names that begin with python. are Penstock's own: name=%U",
+                 name);
+    return false;
+  }
   if (PyDict_Contains(codecs_by_type(), type) == 1 ||
       PyDict_Contains(codecs_by_name(), name) == 1) {
     PyObject* type_name = PyType_GetName(reinterpret_cast<PyTypeObject*>(type));
@@ -135,45 +180,71 @@ PyObject* registered_codecs() {
   return PyTuple_Pack(2, codecs_by_type(), codecs_by_name());
 }
 
-bool payload_of(PyObject* object, PyObject*& name, PyObject*& payload) {
-  PyObject* entry =
-      PyDict_GetItemWithError(codecs_by_type(), reinterpret_cast<PyObject*>(Py_TYPE(object)));
+bool payload_of(PyObject* object, const OwnCodecs* own, PyObject*& name, PyObject*& payload) {
+  PyObject* entry = nullptr;
+  for (PyObject* codecs :
+       {own != nullptr ? own->by_type : nullptr, codecs_by_type(), shipped_by_type()}) {
+    if (codecs != nullptr && entry == nullptr) {
+      entry = PyDict_GetItemWithError(codecs, reinterpret_cast<PyObject*>(Py_TYPE(object)));
+    }
+  }
   if (entry == nullptr) {
     PyErr_SetString(PyExc_TypeError, "codec vanished while a value was encoded");
     return false;
   }
+  Py_INCREF(entry);
   payload = PyObject_CallOneArg(PyTuple_GET_ITEM(entry, 1), object);
-  if (payload == nullptr) {
-    return false;
-  }
-  name = Py_NewRef(PyTuple_GET_ITEM(entry, 0));
-  return true;
+  name = payload != nullptr ? Py_NewRef(PyTuple_GET_ITEM(entry, 0)) : nullptr;
+  Py_DECREF(entry);
+  return payload != nullptr;
 }
 
-PyObject* from_payload(const std::string& name, PyObject* payload) {
-  PyObject* codec = PyDict_GetItemString(codecs_by_name(), name.c_str());
-  if (codec == nullptr) {
-    set_error(base::Error(base::ErrorCode::kFailedPrecondition,
-                          "value of a type nobody registered here: type=" + name)
-                  .with_help("call penstock.register_codec() for it before decoding"));
+PyObject* from_payload(std::string_view name, const OwnCodecs* own, PyObject* payload) {
+  PyObject* key = PyUnicode_DecodeUTF8(name.data(), static_cast<Py_ssize_t>(name.size()), nullptr);
+  if (key == nullptr) {
     return nullptr;
   }
-  return PyObject_CallOneArg(codec, payload);
+  PyObject* codec = nullptr;
+  for (PyObject* codecs :
+       {own != nullptr ? own->by_name : nullptr, codecs_by_name(), shipped_by_name()}) {
+    if (codecs != nullptr && codec == nullptr) {
+      codec = PyDict_GetItemWithError(codecs, key);
+    }
+  }
+  Py_XINCREF(codec);
+  if (codec == nullptr && PyErr_Occurred() == nullptr) {
+    codec = ask_codecs("find_for_name", key);
+    if (codec != nullptr && codec != Py_None &&
+        PyDict_SetItem(shipped_by_name(), key, codec) != 0) {
+      Py_CLEAR(codec);
+    }
+  }
+  Py_DECREF(key);
+  PyObject* out = nullptr;
+  if (codec == Py_None) {
+    set_error(base::Error(base::ErrorCode::kFailedPrecondition,
+                          "value of a type nobody registered here: type=" + std::string(name))
+                  .with_help("call penstock.register_codec() or penstock.register_type() for it "
+                             "before decoding"));
+  } else if (codec != nullptr) {
+    out = PyObject_CallOneArg(codec, payload);
+  }
+  Py_XDECREF(codec);
+  return out;
 }
 
 base::Error no_codec_error(PyObject* object) {
-  return base::Error(
-             base::ErrorCode::kInvalidArgument,
-             std::string("no codec for a value of this type: type=") + Py_TYPE(object)->tp_name)
-      .with_id("PS0403")
-      .with_help("return built-in types, arrays or tables, or call penstock.register_codec()");
-}
-
-base::Error bad_key_error(PyObject* key) {
-  return base::Error(
-             base::ErrorCode::kInvalidArgument,
-             std::string("the keys of a map must be text: key_type=") + Py_TYPE(key)->tp_name)
-      .with_id("PS0403");
+  PyObject* help = ask_codecs("help_for", reinterpret_cast<PyObject*>(Py_TYPE(object)));
+  const char* text = help != nullptr ? PyUnicode_AsUTF8(help) : nullptr;
+  base::Error error =
+      base::Error(
+          base::ErrorCode::kInvalidArgument,
+          std::string("no codec for a value of this type: type=") + Py_TYPE(object)->tp_name)
+          .with_id("PS0403")
+          .with_help(text != nullptr ? text : "call penstock.register_codec() for it");
+  PyErr_Clear();
+  Py_XDECREF(help);
+  return error;
 }
 
 base::Error bad_text_error() {

@@ -1,5 +1,7 @@
 #include "penstock/bindings/py_value.h"
 
+#include <algorithm>
+#include <numeric>
 #include <unordered_set>
 
 #include "penstock/bindings/py_host.h"
@@ -29,6 +31,11 @@ class ToValue {
   bool from_text(PyObject* object, std::string& out);
   bool from_sequence(PyObject* object, int depth, std::vector<Value>& items);
   bool from_map(PyObject* object, int depth, Value& out);
+  bool from_any_keys(PyObject* object, int depth, Value& out);
+  bool from_set(PyObject* object, const char* name, int depth, Value& out);
+  bool sort(const char* name, std::vector<Value>& items, std::vector<std::string>& keys,
+            Value& out);
+  bool key_of(const Value& value, std::string& key);
   bool from_other(PyObject* object, int depth, Value& out);
   bool from_registered(PyObject* object, int depth, Value& out);
 
@@ -133,9 +140,15 @@ bool ToValue::from_map(PyObject* object, int depth, Value& out) {
   bool has_odd_keys = false;
   Py_ssize_t position = 0;
   PyObject *key = nullptr, *value = nullptr;
+  while (PyDict_Next(object, &position, &key, nullptr) != 0) {
+    if (!PyUnicode_Check(key)) {
+      return from_any_keys(object, depth, out);
+    }
+  }
+  position = 0;
   while (PyDict_Next(object, &position, &key, &value) != 0) {
     if (!PyUnicode_Check(key)) {
-      return fail(bad_key_error(key));
+      return fail({base::ErrorCode::kInvalidArgument, "map changed while it was encoded"});
     }
     has_odd_keys = has_odd_keys || !PyUnicode_CheckExact(key);
     core::MapEntry& entry = entries.emplace_back();
@@ -163,6 +176,78 @@ bool ToValue::from_map(PyObject* object, int depth, Value& out) {
   }
   out = Value::map(std::move(entries));
   return true;
+}
+
+// The encoded form of an item or key, which its place hangs on.
+bool ToValue::key_of(const Value& value, std::string& key) {
+  bool is_whole = true;
+  base::Result<std::string> bytes = core::encode(value, [&](const core::Digest&, auto) {
+    is_whole = false;
+    return base::Status();
+  });
+  if (!bytes.has_value()) {
+    return fail(bytes.error());
+  }
+  key = std::move(*bytes);
+  return is_whole || fail({base::ErrorCode::kInvalidArgument,
+                           "an item of a set or a key of a map holds more than 65536 bytes of data "
+                           "in one piece"});
+}
+
+bool ToValue::sort(const char* name, std::vector<Value>& items, std::vector<std::string>& keys,
+                   Value& out) {
+  std::vector<std::size_t> order(items.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return keys[a] < keys[b]; });
+  std::vector<Value> sorted;
+  sorted.reserve(items.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i > 0 && keys[order[i - 1]] == keys[order[i]]) {
+      return fail({base::ErrorCode::kInvalidArgument,
+                   std::string("two items or keys have the same encoding: form=") + name});
+    }
+    sorted.push_back(std::move(items[order[i]]));
+  }
+  out = Value::extension(name, Value::list(std::move(sorted)));
+  return true;
+}
+
+bool ToValue::from_set(PyObject* object, const char* name, int depth, Value& out) {
+  PyObject* list = PySequence_List(object);
+  if (list == nullptr) {
+    return fail(python_failure("cannot read a set"));
+  }
+  std::vector<Value> items;
+  const bool done = enter(depth) && from_sequence(list, depth + 1, items);
+  Py_DECREF(list);
+  std::vector<std::string> keys(items.size());
+  for (std::size_t i = 0; done && i < items.size(); ++i) {
+    if (!key_of(items[i], keys[i])) {
+      return false;
+    }
+  }
+  return done && sort(name, items, keys, out);
+}
+
+bool ToValue::from_any_keys(PyObject* object, int depth, Value& out) {
+  PyObject* list = PyDict_Items(object);
+  if (list == nullptr) {
+    return fail(python_failure("cannot read a dict"));
+  }
+  std::vector<Value> items;
+  std::vector<std::string> keys;
+  bool done = enter(depth + 1) && enter(depth + 2);
+  for (Py_ssize_t i = 0; done && i < PyList_GET_SIZE(list); ++i) {
+    PyObject* const pair = PyList_GET_ITEM(list, i);
+    std::vector<Value> entry(2);
+    done = convert(PyTuple_GET_ITEM(pair, 0), depth + 3, entry[0]) &&
+           convert(PyTuple_GET_ITEM(pair, 1), depth + 3, entry[1]) &&
+           key_of(entry[0], keys.emplace_back());
+    items.push_back(Value::list(std::move(entry)));
+  }
+  Py_DECREF(list);
+  return done && sort("python.dict", items, keys, out);
 }
 
 bool ToValue::from_other(PyObject* object, int depth, Value& out) {
@@ -200,6 +285,9 @@ bool ToValue::from_other(PyObject* object, int depth, Value& out) {
       return from_map(object, depth, out);
     case PyKind::kRegistered:
       return from_registered(object, depth, out);
+    case PyKind::kSet:
+    case PyKind::kFrozenSet:
+      return from_set(object, kind == PyKind::kSet ? "python.set" : "python.frozenset", depth, out);
     case PyKind::kTable: {
       auto table = table_from_python(object);
       if (!table.has_value()) {
@@ -227,7 +315,7 @@ bool ToValue::from_registered(PyObject* object, int depth, Value& out) {
     return false;
   }
   PyObject *name = nullptr, *payload = nullptr;
-  if (!payload_of(object, name, payload)) {
+  if (!payload_of(object, nullptr, name, payload)) {
     return fail(python_failure("a registered codec failed to give the payload"));
   }
   Value native;
@@ -324,7 +412,12 @@ PyObject* from_value(const Value& value) {
       return table_to_python(value.as_table());
     case Kind::kExtension: {
       PyObject* payload = from_value(value.extension_payload());
-      PyObject* out = payload != nullptr ? from_payload(value.extension_type(), payload) : nullptr;
+      PyObject* out = nullptr;
+      if (payload != nullptr) {
+        out = is_collection(value.extension_type())
+                  ? collection_from_payload(value.extension_type(), payload)
+                  : from_payload(value.extension_type(), nullptr, payload);
+      }
       Py_XDECREF(payload);
       return out;
     }

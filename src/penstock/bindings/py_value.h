@@ -33,12 +33,14 @@ enum class PyKind : std::uint8_t {
   kBytes,
   kList,
   kTuple,
-  kMap,         // subclasses of the built-in types
-  kBuffer,      ///< buffer protocol: bytes when one-dimensional bytes, else a tensor
-  kArray,       ///< numpy array or scalar
-  kDlpack,      ///< __dlpack__ only
-  kTable,       ///< __arrow_c_stream__
-  kRegistered,  ///< register_codec()
+  kMap,     // subclasses of the built-in types
+  kBuffer,  ///< buffer protocol: bytes when one-dimensional bytes, else a tensor
+  kArray,   ///< numpy array or scalar
+  kDlpack,  ///< __dlpack__ only
+  kTable,   ///< __arrow_c_stream__
+  kSet,
+  kFrozenSet,
+  kRegistered,  ///< register_codec(), or a codec of penstock._codecs
 };
 PyKind kind_of(PyTypeObject* type);
 
@@ -59,15 +61,40 @@ bool register_codec(PyObject* type, PyObject* name, PyObject* to_payload, PyObje
 /// What was registered, as (type -> (name, to_payload), name -> from_payload): the tables
 /// themselves, for the pure-Python twin of the codec. A new reference.
 PyObject* registered_codecs();
-/// New references (`name`, payload) for an object of kind kRegistered; false with an error set.
-bool payload_of(PyObject* object, PyObject*& name, PyObject*& payload);
+/// The codecs of one Serializer, before those of the process. Both dicts are null when there are
+/// none, then nothing is looked up.
+struct OwnCodecs {
+  PyObject* by_type = nullptr;  ///< type -> (name, to_payload)
+  PyObject* by_name = nullptr;  ///< name -> from_payload
+
+  bool has(PyTypeObject* type) const {
+    return by_type != nullptr &&
+           PyDict_GetItemWithError(by_type, reinterpret_cast<PyObject*>(type)) != nullptr;
+  }
+};
+/// New references (`name`, payload) for an object of kind kRegistered, or of a type in `own`; false
+/// with an error set.
+bool payload_of(PyObject* object, const OwnCodecs* own, PyObject*& name, PyObject*& payload);
 /// The object for a payload; a new reference, or null with a Python error set.
-PyObject* from_payload(const std::string& name, PyObject* payload);
+PyObject* from_payload(std::string_view name, const OwnCodecs* own, PyObject* payload);
+
+// Sets and dicts with keys other than text (py_collections.cc): payload and object.
+
+/// Is this the name of one of them?
+bool is_collection(std::string_view name);
+/// Puts `item` (and its value, for a dict) into `out`. False with a Python error set: unhashable,
+/// or equal to one that is there.
+bool add_to_collection(PyObject* out, std::string_view name, PyObject* item, PyObject* value);
+/// The object for a payload that came as Python objects; checks the order. A new reference or null.
+PyObject* collection_from_payload(std::string_view name, PyObject* payload);
+/// An empty set or dict; a frozenset may be filled until it is shown to anybody.
+PyObject* new_collection(std::string_view name);
+/// DataLossError: "value of type NAME: WHAT".
+void set_collection_error(std::string_view name, const char* what);
 
 // Errors.
 
 base::Error no_codec_error(PyObject* object);
-base::Error bad_key_error(PyObject* key);
 base::Error bad_text_error();
 /// The pending Python exception as kInvalidArgument, "what: exception text"; cleared.
 base::Error python_failure(const char* what);

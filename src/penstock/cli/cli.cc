@@ -116,7 +116,9 @@ void declare_run(CLI::App& app, RunCommand& run) {
       ->check(int_from(0))
       ->type_name("N");
   sub.add_flag("-q,--quiet", run.quiet, "Only results and errors");
-  sub.add_flag("--no-history", run.no_history, "Do not record this run");
+  CLI::Option* no_history = sub.add_flag("--no-history", run.no_history, "Do not record this run");
+  sub.add_flag("--events", run.events, "Record every event; see 'penstock history --events RUN'")
+      ->excludes(no_history);
   sub.add_flag("-n,--dry-run", run.dry_run, "Only say what would run, and why");
   CLI::Option* const only =
       sub.add_option("--only", run.only, "Call only this node")->type_name("NODE");
@@ -194,7 +196,14 @@ void declare_records(CLI::App& app, Parsed& out) {
       ->check(int_from(1))
       ->type_name("N");
   history.add_option("--file", out.history.file, "Only runs of this tube")->type_name("FILE");
-  history.add_flag("--json", out.history.json, "One JSON line per run");
+  history.add_flag("--json", out.history.json, "One JSON line per run, or per event");
+  history.add_option("--events", out.history.events, "The events that a run recorded")
+      ->type_name("RUN");
+  history.add_option("--node", out.history.node, "Only events of this node")->type_name("ID");
+  history.add_option("--signal", out.history.signal, "Only events of this signal")
+      ->type_name("NAME");
+  history.add_option("--epoch", out.history.epoch, "Only events of this root epoch")
+      ->type_name("N");
 
   CLI::App& show = *app.add_subcommand("show", "Show a run, or a result by its content address");
   show.add_option("NAME", out.show.name, "Run id or CID, or the beginning of one")->required();

@@ -41,6 +41,13 @@ using IsolationMaker = std::function<base::Result<std::shared_ptr<flow::Isolatio
 /// The tube in a file of plain Python functions. `execute`: its functions must be found as types.
 using FunctionsReader = std::function<flow::ParsedSpec(const std::string& path, bool execute)>;
 
+/// What `doctor` found about one thing.
+struct Finding {
+  std::string name, value;
+  bool ok = true;
+  std::string mend;  ///< the command that mends it; may be empty
+};
+
 /// The program around the command. A default one is the native executable's: no Python.
 struct CliHost {
   std::vector<const flow::Resolver*> resolvers;  ///< of the host language, after the native ones
@@ -49,6 +56,7 @@ struct CliHost {
   ExecutorMaker make_executor;     ///< empty: the native executors
   IsolationMaker make_isolation;   ///< empty without Python
   FunctionsReader read_functions;  ///< empty without Python
+  std::function<std::vector<Finding>()> look_around;  ///< for `doctor`; empty without Python
 };
 
 /// Runs the command `args` (without the program's name) and returns its exit code.

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "penstock/cli/commands.h"
+#include "penstock/cli/recorded_events.h"
 #include "penstock/cli/results.h"
 #include "penstock/core/block_store.h"
 #include "penstock/flow/history.h"
@@ -155,6 +156,9 @@ int history(const HistoryCommand& command, Session& session) {
   const auto opened = History::open(flow::user_data_folder());
   if (!opened.has_value()) {
     return fail_with(opened.error(), session);
+  }
+  if (!command.events.empty()) {
+    return show_events(**opened, command, session);
   }
   std::string file = command.file;
   std::error_code failed;

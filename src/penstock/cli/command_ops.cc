@@ -81,6 +81,7 @@ void append_operator(const OperatorSpec& spec, JsonText& json) {
   json.key("deterministic").boolean(spec.deterministic).key("stateful").boolean(spec.stateful);
   json.key("source").boolean(spec.source).key("cost").text(spec.cost);
   json.text_field("reference", spec.reference);
+  json.key("backend").text("native").text_field("twin", spec.twin);
   json.key("example").text(spec.example).end_object();
 }
 
@@ -150,7 +151,7 @@ std::string described(const OperatorSpec& spec) {
   if (!errors.empty()) {
     out += fmt::format("\nErrors\n{}", rows(errors));
   }
-  out += fmt::format("\nCost  {}\n", spec.cost);
+  out += fmt::format("\nCost  {}\nBackend  native; plain-Python twin: {}\n", spec.cost, spec.twin);
   if (!spec.reference.empty()) {
     out += fmt::format("Reference  {}\n", spec.reference);
   }

@@ -20,6 +20,7 @@
 #include "penstock/cli/run_inputs.h"
 #include "penstock/cli/tubes.h"
 #include "penstock/core/host.h"
+#include "penstock/flow/event_recorder.h"
 #include "penstock/flow/history.h"
 #include "penstock/flow/result_cache.h"
 #include "penstock/flow/runner.h"
@@ -75,6 +76,7 @@ class InterruptGuard {
 struct Watchers {
   std::shared_ptr<LastResult> last = std::make_shared<LastResult>();
   std::shared_ptr<flow::HistoryObserver> history;
+  std::shared_ptr<flow::EventRecorder> events;
   std::shared_ptr<report::HtmlReport> page;
   std::shared_ptr<report::Progress> progress;
 };
@@ -98,6 +100,10 @@ base::Result<Watchers> watch(const RunCommand& command, const RunInputs& inputs,
     out.history = std::make_shared<flow::HistoryObserver>(flow::user_data_folder());
     out.history->set_inputs(inputs.all.as_map());
     options.observers.push_back(out.history);
+  }
+  if (command.events && record) {
+    out.events = std::make_shared<flow::EventRecorder>(flow::user_data_folder());
+    options.observers.push_back(out.events);
   }
   if (!command.report.empty()) {
     PENSTOCK_ASSIGN_OR_RETURN(out.page,
@@ -193,6 +199,13 @@ int print_outcome(const RunCommand& command, const base::Status& status, const W
   }
   if (watchers.page != nullptr) {
     terminal.note(fmt::format("report: {}", command.report));
+  }
+  if (watchers.events != nullptr && watchers.events->error()) {
+    terminal.note(fmt::format("note: {}", watchers.events->error()->to_string()));
+  }
+  if (watchers.events != nullptr && watchers.events->num_left_out() > 0) {
+    terminal.note(fmt::format("note: {} events are not recorded: their values have no encoding",
+                              watchers.events->num_left_out()));
   }
   if (watchers.history != nullptr && watchers.history->error()) {
     terminal.note(fmt::format("note: {}", watchers.history->error()->message()));

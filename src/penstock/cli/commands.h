@@ -29,6 +29,7 @@ struct RunCommand {
   std::vector<std::string> resources;  ///< "name=amount"
   std::vector<std::string> tags;       ///< empty: "local"
   bool no_history = false;
+  bool events = false;  ///< record every event
   bool no_cache = false;    ///< neither use nor keep results
   std::string only;         ///< a node: call nothing else
   std::string inputs_from;  ///< beginning of the id of the run that gives its inputs
@@ -94,6 +95,9 @@ struct HistoryCommand {
   std::int64_t limit = 20;
   std::string file;  ///< only runs of this tube file
   bool json = false;
+  std::string events;  ///< a run whose events are wanted, or a beginning of its id
+  std::string node, signal;
+  std::optional<std::int64_t> epoch;
 };
 int history(const HistoryCommand& command, Session& session);
 

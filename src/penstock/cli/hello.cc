@@ -135,7 +135,8 @@ core::Registry make_registry() {
                        .type = "text",
                        .summary = "Who is greeted",
                        .default_value = Value::text("world")}},
-       .cost = "O(1)"},
+       .cost = "O(1)",
+       .twin = "penstock.reference.operators.words"},
       [](const Value& params,
          std::span<const core::Binding>) -> base::Result<std::shared_ptr<const core::Operator>> {
         return std::make_shared<const Words>(params.find("name")->as_text());
@@ -147,7 +148,8 @@ core::Registry make_registry() {
        .inputs = {{"text", "text", "Any text"}},
        .outputs = {{"value", "text", "The same with a capital first letter"}},
        .errors = {{ErrorCode::kInvalidArgument, "the input is not text"}},
-       .cost = "O(bytes)"},
+       .cost = "O(bytes)",
+       .twin = "penstock.reference.operators.capitalize"},
       factory_of<Capitalize>());
   add(registry,
       {.name = "hello.join",
@@ -156,7 +158,8 @@ core::Registry make_registry() {
        .inputs = {{"words", "list of text", "The words"}},
        .outputs = {{"value", "text", "The words, joined by ', ' and closed by '!'"}},
        .errors = {{ErrorCode::kInvalidArgument, "the input is not a list of text"}},
-       .cost = "O(bytes)"},
+       .cost = "O(bytes)",
+       .twin = "penstock.reference.operators.join"},
       factory_of<Join>());
   return registry;
 }

@@ -162,4 +162,8 @@ int hand_over(const std::string& path, Session& session) {
   return become_python(std::move(problem), fmt::format("'{}' is a Python file", path), session);
 }
 
+int hand_over(Session& session) {
+  return become_python({}, "this command looks at Python", session);
+}
+
 }  // namespace penstock::cli

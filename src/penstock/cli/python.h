@@ -26,5 +26,7 @@ std::string find_python();
 int hand_over(const flow::Spec& spec, Session& session);
 /// The same for a command that needs Python to read the file `path`.
 int hand_over(const std::string& path, Session& session);
+/// The same for a command that says more inside Python.
+int hand_over(Session& session);
 
 }  // namespace penstock::cli

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "penstock/base/file.h"
 #include "penstock/base/folder.h"
 #include "penstock/base/out_of_memory.h"
 #include "penstock/core/block_store.h"
@@ -23,70 +24,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::unexpected<base::Error> system_failure(const char* what, const std::string& path) {
-  const int number = errno;
-  const base::ErrorCode code =
-      number == ENOENT                       ? base::ErrorCode::kNotFound
-      : number == ENOSPC || number == EDQUOT ? base::ErrorCode::kResourceExhausted
-      : number == EACCES || number == EROFS  ? base::ErrorCode::kFailedPrecondition
-                                             : base::ErrorCode::kInternal;
-  return base::fail(code, std::string(what) + ": " + std::strerror(number) + ": path=" + path);
-}
-
-// A file descriptor that closes itself.
-class File {
- public:
-  File(const std::string& path, int flags)
-      : number_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (number_ >= 0) {
-      ::close(number_);
-    }
-  }
-  bool is_open() const { return number_ >= 0; }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
-base::Status sync_folder(const std::string& path) {
-  const File folder(path, O_RDONLY | O_DIRECTORY);
-  if (!folder.is_open() || ::fsync(folder.number()) != 0) {
-    return system_failure("cannot sync folder", path);
-  }
-  return {};
-}
-
-// Makes `path` and its parents down from `root`; each new folder's parent is synced.
-base::Status make_folders(const fs::path& path) {
-  std::error_code unknown;  // then mkdir() says what is the matter
-  if (path.empty() || fs::exists(path, unknown)) {
-    return {};
-  }
-  PENSTOCK_RETURN_IF_ERROR(make_folders(path.parent_path()));
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
-    return system_failure("cannot make folder", path);
-  }
-  return sync_folder(path.has_parent_path() ? path.parent_path().string() : ".");
-}
+using base::File;
+using base::make_folders;
+using base::sync_folder;
+using base::system_failure;
 
 base::Status write_synced(const std::string& path, std::span<const std::byte> bytes) {
   const File file(path, O_WRONLY | O_CREAT | O_EXCL);
   if (!file.is_open()) {
     return system_failure("cannot create file", path);
   }
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file.number(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written < 0) {
-      return system_failure("cannot write file", path);
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  if (!base::write_all(file.number(), reinterpret_cast<const char*>(bytes.data()), bytes.size())) {
+    return system_failure("cannot write file", path);
   }
   if (::fsync(file.number()) != 0) {
     return system_failure("cannot sync file", path);

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "penstock/base/result.h"
 
@@ -47,6 +48,31 @@ inline char* put_cbor_head(char* at, CborMajor major, std::uint64_t argument) {
   return at + 1 + (std::size_t{1} << log2);
 }
 
+/// memcpy, without the call for lengths that keys and short texts have.
+[[gnu::always_inline]] inline void copy_short(char* out, const char* from, std::size_t size) {
+  const auto both_ends = [&]<std::size_t kSize>(std::integral_constant<std::size_t, kSize>) {
+    char first[kSize], last[kSize];
+    std::memcpy(first, from, kSize);
+    std::memcpy(last, from + size - kSize, kSize);
+    std::memcpy(out, first, kSize);
+    std::memcpy(out + size - kSize, last, kSize);
+  };
+  if (size > 32) {
+    std::memcpy(out, from, size);
+  } else if (size >= 16) {
+    both_ends(std::integral_constant<std::size_t, 16>());
+  } else if (size >= 8) {
+    both_ends(std::integral_constant<std::size_t, 8>());
+  } else if (size >= 4) {
+    both_ends(std::integral_constant<std::size_t, 4>());
+  } else if (size > 0) {
+    const char middle = from[size / 2], last = from[size - 1];
+    out[0] = from[0];
+    out[size / 2] = middle;
+    out[size - 1] = last;
+  }
+}
+
 class CborWriter {
  public:
   CborWriter() = default;
@@ -61,6 +87,19 @@ class CborWriter {
 
   /// Forgets what was written; keeps memory up to `keep_bytes` for the next message.
   void clear(std::size_t keep_bytes = std::size_t{1} << 20);
+
+  /// Gives the memory away: what was written lies at its beginning, and it goes back to
+  /// base::BufferPool::shared() as `capacity` bytes. The writer is empty.
+  struct Memory {
+    std::byte* data;
+    std::size_t size;
+    std::size_t capacity;
+  };
+  Memory take() {
+    const Memory taken{memory(), size(), capacity()};
+    begin_ = at_ = end_ = nullptr;
+    return taken;
+  }
 
   /// Room for `num_bytes` at the returned place; say what was used with commit().
   char* reserve(std::size_t num_bytes) {
@@ -107,9 +146,7 @@ class CborWriter {
   }
   void text(std::string_view value) {
     char* at = put_cbor_head(reserve(value.size() + kMaxCborHead), CborMajor::kText, value.size());
-    if (!value.empty()) {
-      std::memcpy(at, value.data(), value.size());
-    }
+    copy_short(at, value.data(), value.size());
     commit(at + value.size());
   }
   void bytes(std::span<const std::byte> value) {

@@ -193,21 +193,27 @@ bool Encoder::write_tensor(const Tensor& tensor) {
                  "tensor longer than this machine's memory: size_bytes=" +
                      std::to_string(tensor.size_bytes())});
   }
-  open_form(out_, "tensor", 4);
-  out_.text(to_string(tensor.dtype()));
-  out_.array(tensor.shape().size());
-  for (const std::int64_t extent : tensor.shape()) {
-    out_.integer(extent);
-  }
+  open_tensor(tensor.dtype(), tensor.shape());
   const std::shared_ptr<const Tensor> packed = tensor.contiguous();
   write_data({packed->data(), static_cast<std::size_t>(packed->size_bytes())}, packed->buffer());
   return true;
 }
 
-bool Encoder::write_table(const std::shared_ptr<const Table>& table, int depth) {
-  if (mode_ == Mode::kTransport) {
-    return write_transport_table(table, depth);
+void Encoder::open_tensor(DType dtype, std::span<const std::int64_t> shape) {
+  open_form(out_, "tensor", 4);
+  out_.text(to_string(dtype));
+  out_.array(shape.size());
+  for (const std::int64_t extent : shape) {
+    out_.integer(extent);
   }
+}
+
+bool Encoder::write_table(const std::shared_ptr<const Table>& table, int depth) {
+  return mode_ == Mode::kTransport ? write_transport_table(table, depth)
+                                   : write_canonical_table(table, depth);
+}
+
+bool Encoder::write_canonical_table(const std::shared_ptr<const Table>& table, int depth) {
   base::Result<TableForm> form = to_form(table);
   if (!form.has_value()) {
     return fail(form.error());
@@ -242,9 +248,15 @@ bool Encoder::write_transport_table(const std::shared_ptr<const Table>& table, i
 }
 
 void Encoder::write_data(std::span<const std::byte> data, std::shared_ptr<const Buffer> owner) {
+  if (write_borrowed(data)) {
+    owners_.back() = std::move(owner);
+  }
+}
+
+bool Encoder::write_borrowed(std::span<const std::byte> data) {
   if (static_cast<std::int64_t>(data.size()) <= limit_bytes_) {
     out_.bytes(data);
-    return;
+    return false;
   }
   if (mode_ == Mode::kTransport) {
     open_form(out_, "buffer", 3);
@@ -254,7 +266,8 @@ void Encoder::write_data(std::span<const std::byte> data, std::shared_ptr<const 
   } else {
     write_links(data);
   }
-  owners_.push_back(std::move(owner));
+  owners_.emplace_back();
+  return true;
 }
 
 void Encoder::write_links(std::span<const std::byte> data) {

@@ -30,9 +30,18 @@ class Encoder {
   bool write(const Value& value, int depth = 0);
   /// A byte string, or what stands for a longer one. `owner` keeps `data` alive until the end.
   void write_data(std::span<const std::byte> data, std::shared_ptr<const Buffer> owner);
+  /// The same for data that the caller keeps alive until the end: its place in owners() is null.
+  /// True when the data stayed outside of the encoding.
+  bool write_borrowed(std::span<const std::byte> data);
+  /// The head of a tensor's form; its data must follow.
+  void open_tensor(DType dtype, std::span<const std::int64_t> shape);
+  /// Is nothing written so far outside of the encoding?
+  bool is_whole() const { return buffers_.empty() && blocks_.empty(); }
   bool write_tensor(const Tensor& tensor);
   bool write_transport_table(const std::shared_ptr<const Table>& table, int depth);
   bool write_table(const std::shared_ptr<const Table>& table, int depth);
+  /// The canonical form, in either mode.
+  bool write_canonical_table(const std::shared_ptr<const Table>& table, int depth);
   void write_float(double value);
   /// Any integer: sign and big-endian magnitude without leading zeros, in the form its size asks.
   void write_big_integer(bool negative, std::string_view magnitude);

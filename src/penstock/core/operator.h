@@ -294,6 +294,7 @@ struct OperatorSpec {
   bool splittable = false;
   std::string cost;       ///< "O(rows) time, ..."
   std::string reference;  ///< paper, standard or library
+  std::string twin;       ///< the Python function that does the same, or "none: " and why
   std::string example;    ///< a runnable tube (YAML); may use ${DIR}, a scratch folder
 };
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,7 @@ struct EventKey {
   std::int64_t epoch = 0;
 
   friend bool operator==(const EventKey&, const EventKey&) = default;
+  friend auto operator<=>(const EventKey&, const EventKey&) = default;
 };
 
 /// One thread calls put(); any may read at the same time.
@@ -65,7 +67,15 @@ class EventIndex {
   }
   std::int64_t row_of(std::uint32_t head) const { return first_row_ + std::int64_t{head} - 1; }
 
-  bool is_full() const { return 2 * num_keys_ > mask_; }
+  /// Before anything is in it and anybody sees it.
+  void begin_at(std::int64_t first_row) {
+    first_row_ = first_row;
+    end_row.store(first_row, std::memory_order_relaxed);
+  }
+
+  /// Above a quarter: four neighbouring epochs fill a line, and what does not find its line free is
+  /// a line further on, which nobody has fetched ahead.
+  bool is_full() const { return 4 * num_keys_ > mask_; }
   std::size_t num_keys() const { return num_keys_; }
   std::int64_t first_row() const { return first_row_; }
 
@@ -97,7 +107,7 @@ class EventIndex {
 
   Slot* const slots_;
   const std::size_t mask_;
-  const std::int64_t first_row_;
+  std::int64_t first_row_;
   std::size_t num_keys_ = 0;
 };
 

@@ -16,8 +16,7 @@ void put_text(std::string& key, std::string_view text) {
 
 }  // namespace
 
-std::string SeriesName::key_of(std::string_view node, std::string_view signal,
-                               const std::vector<std::pair<std::string, std::int64_t>>& path) {
+std::string SeriesName::key_of(std::string_view node, std::string_view signal, const Path& path) {
   std::string key;
   put_text(key, node);
   put_text(key, signal);
@@ -28,7 +27,8 @@ std::string SeriesName::key_of(std::string_view node, std::string_view signal,
   return key;
 }
 
-EventNames::Table::Table(std::size_t capacity) : mask(capacity - 1), slots(capacity) {}
+EventNames::Table::Table(std::size_t capacity) : mask(capacity - 1), slots(capacity) {
+}
 
 const EventNames::Entry* EventNames::Table::find(std::string_view key, std::size_t hash) const {
   for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
@@ -94,8 +94,7 @@ base::Result<Series> EventNames::add(const SeriesName& name) {
     const auto [chunk, place] = place_of(number);
     if (chunks_[chunk].load(std::memory_order_relaxed) == nullptr) {
       chunk_owners_.reserve(kNumChunks);
-      chunk_owners_.push_back(
-          std::make_unique<std::atomic<const Entry*>[]>(kFirstChunk << chunk));
+      chunk_owners_.push_back(std::make_unique<std::atomic<const Entry*>[]>(kFirstChunk << chunk));
       chunks_[chunk].store(chunk_owners_.back().get(), std::memory_order_release);
     }
     if (2 * entries_.size() >= tables_.back()->mask) {

@@ -24,12 +24,13 @@ namespace penstock::events {
 using Series = std::uint32_t;
 
 struct SeriesName {
+  using Path = std::vector<std::pair<std::string, std::int64_t>>;  ///< (map node, index)
+
   std::string node, signal;
-  std::vector<std::pair<std::string, std::int64_t>> path;  ///< (map node, index), outermost first
+  Path path;  ///< outermost map first; empty outside maps
 
   /// Bytes that no other name has; also what find() looks for.
-  static std::string key_of(std::string_view node, std::string_view signal,
-                            const std::vector<std::pair<std::string, std::int64_t>>& path);
+  static std::string key_of(std::string_view node, std::string_view signal, const Path& path);
 };
 
 /// Thread-safe.

@@ -7,16 +7,15 @@
 namespace penstock::events {
 namespace {
 
-constexpr std::size_t kRowBytes = sizeof(core::Value) + 2 * sizeof(std::int64_t) + sizeof(Series) +
-                                  sizeof(std::uint32_t);
+constexpr std::size_t kRowBytes =
+    sizeof(core::Value) + 2 * sizeof(std::int64_t) + sizeof(Series) + sizeof(std::uint32_t);
 
 // Puts a new object where nothing is yet; the loser of two threads frees its own.
 template <class T, class Free>
 T* install(std::atomic<T*>& place, T* made, Free free) {
   T* seen = nullptr;
-  if (made == nullptr ||
-      place.compare_exchange_strong(seen, made, std::memory_order_acq_rel,
-                                    std::memory_order_acquire)) {
+  if (made == nullptr || place.compare_exchange_strong(seen, made, std::memory_order_acq_rel,
+                                                       std::memory_order_acquire)) {
     return made;
   }
   free(made);

@@ -17,9 +17,9 @@ constexpr std::size_t kFirstCapacity = 64;
 constexpr int kSpins = 200;
 
 base::Error too_many_rows() {
-  return {base::ErrorCode::kResourceExhausted,
-          "an event store cannot hold that many events: limit=" +
-              std::to_string(EventIndex::kMaxRows)};
+  return {
+      base::ErrorCode::kResourceExhausted,
+      "an event store cannot hold that many events: limit=" + std::to_string(EventIndex::kMaxRows)};
 }
 
 template <class T>
@@ -128,14 +128,23 @@ base::Status EventStore::publish(std::int64_t first_row, std::int64_t end_row) {
 
 base::Result<std::int64_t> EventStore::add(EventKey key, core::Value value,
                                            std::int64_t timestamp_us) {
+  return journal_ == nullptr ? add_row(key, std::move(value), timestamp_us)
+                             : add_noted(key, std::move(value), timestamp_us);
+}
+
+base::Result<std::int64_t> EventStore::add_batch(const EventColumns& columns) {
+  return journal_ == nullptr ? add_rows(columns) : add_noted(columns);
+}
+
+base::Result<std::int64_t> EventStore::add_row(EventKey key, core::Value value,
+                                               std::int64_t timestamp_us) {
   PENSTOCK_ASSIGN_OR_RETURN(const std::int64_t row, claim(1));
   EventSegment* segment = segments_.find(row);
   const std::int64_t at = row - segment->first_row;
   segment->epochs[at] = key.epoch;
   segment->series[at] = key.series;
   segment->timestamps[at] = timestamp_us;
-  if (value.kind() >= core::Kind::kText &&
-      !segment->has_objects.load(std::memory_order_relaxed)) {
+  if (value.kind() >= core::Kind::kText && !segment->has_objects.load(std::memory_order_relaxed)) {
     segment->has_objects.store(true, std::memory_order_relaxed);
   }
   new (&segment->values[at]) core::Value(std::move(value));
@@ -143,7 +152,7 @@ base::Result<std::int64_t> EventStore::add(EventKey key, core::Value value,
   return row;
 }
 
-base::Result<std::int64_t> EventStore::add_batch(const EventColumns& columns) {
+base::Result<std::int64_t> EventStore::add_rows(const EventColumns& columns) {
   if (columns.count == 0) {
     return next_id();
   }

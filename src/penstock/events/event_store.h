@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "penstock/base/result.h"
 #include "penstock/core/value.h"
 #include "penstock/events/event_index.h"
+#include "penstock/events/event_journal.h"
 #include "penstock/events/event_names.h"
 #include "penstock/events/event_segments.h"
 
@@ -57,6 +59,12 @@ struct EventColumns {
 class EventStore {
  public:
   EventStore();
+  /// A store that lasts: its log is in `folder` (docs/formats/event-log.md). For writing the folder
+  /// is made; one store at a time may write (PS0483). For reading it shows what is there now.
+  /// Values are written as they are encoded; those from before are decoded when asked for. An add
+  /// of a value that has no encoding is an error (PS0403), a damaged log PS0482.
+  static base::Result<std::unique_ptr<EventStore>> open(const std::string& folder,
+                                                        EventJournal::Mode mode);
   ~EventStore();
   EventStore(const EventStore&) = delete;
   EventStore& operator=(const EventStore&) = delete;
@@ -88,8 +96,13 @@ class EventStore {
   base::Status clear();
   /// Forgets the events of a root epoch and, with `path`, only those at that place inside maps and
   /// below it.
-  base::Status clear_epoch(std::int64_t epoch,
-                           const std::vector<std::pair<std::string, std::int64_t>>& path = {});
+  base::Status clear_epoch(std::int64_t epoch, const SeriesName::Path& path = {});
+
+  /// Makes everything so far outlast a crash; returns when it does. Nothing to do for a store in
+  /// memory. An error is final (PS0481): the log ends with the flush before.
+  base::Status flush();
+  /// flush(), and the log may have another writer. What is here can still be read.
+  base::Status close();
 
   /// Calls `visit` with every value that may hold an object, while nothing changes them: for a
   /// garbage collector. Only from a thread that keeps all others from clearing.
@@ -116,10 +129,13 @@ class EventStore {
     std::vector<EventSegment*> segments;
     std::vector<core::Value> values;
     std::int64_t end_row = 0;
+    void reserve(std::int64_t first_row, std::int64_t last_row);
     void destroy();
   };
 
   // event_store.cc
+  base::Result<std::int64_t> add_row(EventKey key, core::Value value, std::int64_t timestamp_us);
+  base::Result<std::int64_t> add_rows(const EventColumns& columns);
   base::Result<std::int64_t> claim(std::int64_t count);
   base::Status publish(std::int64_t first_row, std::int64_t end_row);
   // event_store_read.cc
@@ -129,14 +145,32 @@ class EventStore {
   void collect(const View& view, EventKey key, std::vector<StoredEvent>& out) const;
   void find_in(const View& view, std::span<const EventKey> keys, std::span<std::int64_t> ids) const;
   std::int64_t newest(const View& view, EventKey key) const;
-  // event_store_clear.cc; the maintenance mutex is held
+  // event_store_log.cc
+  struct Loaded;
+  base::Result<std::int64_t> add_noted(EventKey key, core::Value value, std::int64_t timestamp_us);
+  base::Result<std::int64_t> add_noted(const EventColumns& columns);
+  base::Status replay(const StepView& view, const std::shared_ptr<const MappedFile>& file,
+                      Loaded& loaded);
+  base::Status skip_to(std::int64_t row);
+  template <class Forget>
+  base::Status clear_noted(Step step, Forget forget);
+  base::Status resolve(std::vector<StoredEvent>& events) const;
+  // event_store_clear.cc
+  base::Status forget_all(Dropped& dropped);
+  base::Status forget_epoch(std::int64_t epoch, const SeriesName::Path& path, Dropped& dropped);
+  // The same; the maintenance mutex is held
   std::unique_lock<std::mutex> lock_maintenance() const;
   void index_rows() const;
   bool make_room_in_index() const;
   bool is_dead(std::int64_t row) const;
-  std::vector<std::int64_t> rows_of(const Cleared& cleared) const;
+  void choose_series(Cleared& cleared, const SeriesName::Path& path) const;
+  void add_rows_of(const Cleared& cleared, std::int64_t row, std::int64_t last,
+                   std::vector<std::int64_t>& rows) const;
+  template <class Body>
+  void take_effect(Body body);
+  void take_out_before(Dropped& dropped, std::int64_t first_row, std::int64_t end_row);
   void take_out_dead(Dropped& dropped, std::int64_t end_row);
-  void forget_values(Dropped& dropped, std::span<const std::int64_t> rows);
+  static void forget_value(Dropped& dropped, EventSegment& segment, std::int64_t row);
   void move_first_row(std::int64_t end_row);
   base::Error copied() const;
 
@@ -154,6 +188,9 @@ class EventStore {
   mutable std::atomic<EventIndex*> index_;
   mutable std::atomic<std::int64_t> indexed_{0};  ///< as index_'s end_row, readable without a pin
   mutable base::ReadPins pins_;
+  bool has_stored_values_ = false;  ///< set by open()
+  std::unique_ptr<EventJournal> journal_;
+  std::mutex journal_mutex_;        ///< of calls that change a store with a journal
   mutable std::mutex maintenance_;  ///< the index, zones, clearing
 };
 

@@ -99,6 +99,7 @@ base::Result<std::vector<StoredEvent>> EventStore::get(EventKey key) const {
       found.clear();
       collect(view, key, found);
     });
+    PENSTOCK_RETURN_IF_ERROR(resolve(found));
     return found;
   });
 }
@@ -113,6 +114,9 @@ base::Result<std::vector<std::vector<StoredEvent>>> EventStore::get_batch(
         collect(view, keys[i], found[i]);
       }
     });
+    for (std::vector<StoredEvent>& events : found) {
+      PENSTOCK_RETURN_IF_ERROR(resolve(events));
+    }
     return found;
   });
 }
@@ -127,13 +131,13 @@ std::int64_t EventStore::newest(const View& view, EventKey key) const {
   }
   const bool may_be_gone = view.cleared != nullptr && row >= 0;
   return row < view.first_row || (may_be_gone && !is_there(view, segments_.find(row), row)) ? -1
-                                                                                           : row;
+                                                                                            : row;
 }
 
 void EventStore::find_in(const View& view, std::span<const EventKey> keys,
                          std::span<std::int64_t> ids) const {
   // Far enough ahead for memory to answer, near enough to stay in the first-level cache.
-  constexpr std::size_t kAhead = 24;
+  constexpr std::size_t kAhead = 40;
   for (std::size_t i = 0; i < std::min(kAhead, keys.size()); ++i) {
     view.index->prefetch(keys[i]);
   }
@@ -146,17 +150,19 @@ void EventStore::find_in(const View& view, std::span<const EventKey> keys,
   if (view.index_end >= view.end_row) {
     return;
   }
-  std::unordered_map<EventKey, std::int64_t, KeyHash> late;
+  std::unordered_map<EventKey, std::int64_t, KeyHash> late(2 * keys.size());
+  for (const EventKey& key : keys) {
+    late.emplace(key, -1);
+  }
   for (std::int64_t row = std::max(view.index_end, view.first_row); row < view.end_row; ++row) {
     const EventSegment* segment = segments_.find(row);
-    if (is_there(view, segment, row)) {
-      late[key_at(*segment, row)] = row;
+    const auto it = segment == nullptr ? late.end() : late.find(key_at(*segment, row));
+    if (it != late.end() && is_there(view, segment, row)) {
+      it->second = row;
     }
   }
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (const auto it = late.find(keys[i]); it != late.end()) {
-      ids[i] = it->second;
-    }
+    ids[i] = std::max(ids[i], late.find(keys[i])->second);
   }
 }
 
@@ -186,6 +192,7 @@ base::Result<std::vector<StoredEvent>> EventStore::scan(std::int64_t first_id,
         row = segment == nullptr ? end : row;
       }
     });
+    PENSTOCK_RETURN_IF_ERROR(resolve(found));
     return found;
   });
 }
@@ -208,7 +215,11 @@ void EventStore::visit_objects(const std::function<void(const core::Value&)>& vi
     const EventSegment* segment = segments_.find(row);
     if (segment != nullptr && segment->has_objects.load(std::memory_order_relaxed)) {
       for (std::int64_t at = row - first; at < std::min(count, end_row - first); ++at) {
-        visit(segment->values[at]);
+        const core::Value& value = segment->values[at];
+        if (!has_stored_values_ || !value.is(core::Kind::kHost) ||
+            dynamic_cast<const StoredValue*>(value.as_host()) == nullptr) {
+          visit(value);
+        }
       }
     }
     row = first + count;

@@ -1,11 +1,11 @@
 // EventStore against an obvious one, on one thread: the same calls, the same answers.
 #include "penstock/events/event_store.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <map>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "penstock/base/buffer_pool.h"
 

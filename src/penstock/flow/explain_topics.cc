@@ -420,6 +420,45 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "The "
      "message names them in the order of the edges.",
      "Scheduler({\"b\": [\"a\"], \"a\": [\"b\"]})", "Scheduler({\"b\": [\"a\"], \"a\": []})"},
+    {"PS0470", "Unknown backend",
+     "A backend is what does the work: the native code, its twin in plain Python, or the one that "
+     "is there.",
+     "PENSTOCK_BACKEND=fast", "PENSTOCK_BACKEND=auto"},
+    {"PS0471", "Native code is not there",
+     "The native code was asked for, by PENSTOCK_BACKEND=native or strict=True, and the extension "
+     "penstock._core is missing, damaged or of another Python. The message says what the "
+     "interpreter "
+     "saw.",
+     "", "pip install --force-reinstall penstock"},
+    {"PS0472", "No pure-Python twin",
+     "The reference backend does not have this operation. Loading YAML, worker processes, threads, "
+     "policies, kept results, history and reports are native only.",
+     "PENSTOCK_BACKEND=reference python job.py", "PENSTOCK_BACKEND=auto python job.py"},
+    {"PS0473", "Another backend does the work",
+     "What was wanted is not there, so the other backend does the work. Answers are the same, "
+     "times "
+     "are not. Said once in the life of a process; strict=True makes it an error.",
+     "", "penstock doctor"},
+    {"PS0480", "Event store of another process",
+     "fork() copied a process that has an event store with a log, or one that another thread was "
+     "in "
+     "the middle of a call on. The log belongs to the process that opened it, and what that thread "
+     "held is never let go of in the copy.",
+     "store = EventStore(path='events')\nif os.fork() == 0:\n    store.add_event('a', 'value', 0, "
+     "1)",
+     "if os.fork() == 0:\n    store = EventStore(path='events-of-the-child')"},
+    {"PS0481", "Event log cannot be written",
+     "A flush of an event store failed: the disk is full, or broken. What was written is uncertain "
+     "then, so the store takes nothing more; its log ends with the last good flush.",
+     "", "make room, then open the store again"},
+    {"PS0482", "Event log is damaged",
+     "A file of an event log is not what was written. The end of the newest file may be cut short "
+     "by a crash, which is no damage; anything else is an error and nothing of it is used.",
+     "", "restore the file from a copy, or move the log away"},
+    {"PS0483", "Event log has a writer",
+     "Another event store, of this process or another one, writes the log in this folder.",
+     "first = EventStore(path='events')\nsecond = EventStore(path='events')",
+     "second = EventStore(path='events', read_only=True)"},
     {"PS0501", "Worker died",
      "A worker process ended while it ran a node, by a signal or by exit(), more often than the "
      "task "

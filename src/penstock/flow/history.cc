@@ -361,9 +361,32 @@ void prune_blocks(const std::string& folder, std::int64_t max_bytes) {
   }
 }
 
+/// Logs of events (penstock run --events), the oldest first: run ids sort by their start.
+void prune_events(const std::string& folder, std::int64_t max_bytes) {
+  auto runs = base::list_folder(folder);
+  if (!runs.has_value()) {
+    return;  // there are none, as a rule
+  }
+  std::ranges::sort(*runs, std::ranges::greater{}, &base::FolderEntry::name);
+  std::int64_t total = 0;
+  for (const base::FolderEntry& run : *runs) {
+    const auto files = base::files_below(run.path);
+    for (const std::string& path : files.value_or(std::vector<std::string>())) {
+      std::error_code gone;
+      const auto size = fs::file_size(path, gone);
+      total += gone ? 0 : static_cast<std::int64_t>(size);
+    }
+    if (total > max_bytes) {
+      std::error_code ignored;
+      fs::remove_all(run.path, ignored);
+    }
+  }
+}
+
 }  // namespace
 
 base::Status History::prune(const HistoryLimits& limits) try {
+  prune_events(home_ + "/events", limits.max_event_bytes);
   const auto now = std::chrono::system_clock::now() - std::chrono::hours(24 * limits.max_age_days);
   const auto oldest_us =
       std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();

@@ -69,6 +69,7 @@ struct HistoryLimits {
   std::int64_t max_runs = 1'000;
   std::int64_t max_age_days = 90;
   std::int64_t max_block_bytes = std::int64_t{512} << 20;  ///< of blocks/, oldest files go first
+  std::int64_t max_event_bytes = std::int64_t{512} << 20;  ///< of events/, oldest runs go first
 };
 
 /// $PENSTOCK_HOME, else $XDG_DATA_HOME/penstock, else ~/.local/share/penstock.

@@ -141,6 +141,7 @@ base::Status register_read(core::Registry& registry) {
                  {ErrorCode::kCancelled, "the run was stopped"}};
   spec.cost = "O(bytes of the columns and row groups read)";
   spec.reference = "Apache Arrow C++ 26; Apache Parquet format; RFC 4180";
+  spec.twin = "none: the work is Arrow's and DuckDB's, and pyarrow would do it with the same code";
   spec.example =
       "noob_id: table-read-example\n"
       "nodes:\n"

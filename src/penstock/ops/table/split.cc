@@ -158,6 +158,7 @@ base::Status register_split(core::Registry& registry) {
                  {ErrorCode::kCancelled, "the run was stopped"}};
   spec.cost = "O(rows) to evaluate 'by'; views when keys lie together, else one copy";
   spec.reference = "DuckDB 1.5; split-apply-combine: Wickham 2011, J. Stat. Softw. 40(1)";
+  spec.twin = "none: no SQL of plain Python has DuckDB's types and functions";
   spec.example =
       "noob_id: table-split-example\n"
       "nodes:\n"

@@ -207,6 +207,7 @@ base::Status register_sql(core::Registry& registry) {
                  {ErrorCode::kCancelled, "the run was stopped"}};
   spec.cost = "that of the query; inputs are scanned in place, the result is copied once";
   spec.reference = "DuckDB 1.5, https://duckdb.org/docs/sql/introduction; Arrow C Data Interface";
+  spec.twin = "none: no SQL of plain Python has DuckDB's types and functions";
   spec.example =
       "noob_id: table-sql-example\n"
       "nodes:\n"

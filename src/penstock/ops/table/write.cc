@@ -247,6 +247,7 @@ base::Status register_write(core::Registry& registry) {
       {ErrorCode::kUnimplemented, "the format cannot hold a column's type (CSV: nested columns)"}};
   spec.cost = "O(bytes), one pass";
   spec.reference = "Apache Arrow C++ 26; Apache Parquet format; RFC 4180";
+  spec.twin = "none: the work is Arrow's, and pyarrow would do it with the same code";
   spec.example =
       "noob_id: table-write-example\n"
       "nodes:\n"

@@ -1,4 +1,4 @@
-"""The model oracle: a slow, obvious scheduler for tubes. The engine must give the same events.
+"""Runs a tube in plain Python, slow and obvious: the engine must give the same events. The model test's oracle.
 
 The rules are docs/design/0002-run-rule.md; in short:
 
@@ -13,14 +13,14 @@ The rules are docs/design/0002-run-rule.md; in short:
 
 How it works: nodes are taken one after another, producers first; each is run in all epochs of its region,
 in lexicographic order, before the next node is looked at. So order, closing and absence need no bookkeeping.
-It does not import penstock: functions come through `resolve`, the "no event" sentinel through `no_event`.
+Functions come through `resolve`, the "no event" sentinel through `no_event`: neither is known here.
 """
 
 import copy
 import inspect
 from dataclasses import dataclass, field
 
-from model import wiring
+from penstock.reference import wiring
 
 ABSENT = object()
 
@@ -37,8 +37,10 @@ class InputMissing(ValueError):
     pass
 
 
-class Oracle:
+class Interpreter:
     """One tube with its memory. `process()` runs one root epoch; `run(n)` stops at the end of the run."""
+
+    keep = staticmethod(copy.deepcopy)  # what is recorded stays as it was
 
     def __init__(self, tube, resolve, no_event, inputs=None):
         self.input_specs = tube.get("input", {})
@@ -52,7 +54,7 @@ class Oracle:
         self.over = False  # the run has ended
         self.memory = {}  # generator, object or list of held items, by node id
         self.next_root = 0
-        self.around = None  # (the oracle of the tube around this one, the node that this one is)
+        self.around = None  # (the interpreter of the tube around this one, the node that this one is)
         self.inner = {}  # nested tubes by node id
         self.asset_specs = tube.get("assets", {})
         self.makers = {id_: maker(resolve(spec["type"]), spec.get("params", {})) for id_, spec in self.asset_specs.items()}
@@ -60,7 +62,7 @@ class Oracle:
         self.assets = {id_: self.makers[id_]() for id_, spec in self.asset_specs.items() if spec["scope"] == "runner"}
         for node in self.nodes.values():
             if node.kind in ("generator", "object"):
-                self.memory[node.id] = node.call(**node.params)
+                self.memory[node.id] = self.make(node)
             elif node.kind == "gather":
                 self.memory[node.id] = []
             elif node.kind == "tube":
@@ -68,6 +70,9 @@ class Oracle:
                 self.inner[node.id].around = self, node
             if node.id not in self.disabled:
                 self.begin(node, "init")
+
+    def make(self, node):
+        return node.call(**node.params)
 
     # ---- the run -------------------------------------------------------------------------------
 
@@ -115,9 +120,9 @@ class Oracle:
                 for path in self.epochs((), node.region):
                     self.visit(node, path, record)
         for (id_, signal), present in self.values.items():
-            record.events += [(id_, signal, path, copy.deepcopy(value)) for path, value in present.items()]
+            record.events += [(id_, signal, path, self.keep(value)) for path, value in present.items()]
         if record.result is not ABSENT:
-            record.result = copy.deepcopy(record.result)
+            record.result = self.keep(record.result)
         self.renew_assets()
         if self.exhausted:
             self.over = record.ended = self.all_targets_dead()
@@ -179,10 +184,13 @@ class Oracle:
         if result is self.no_event:
             return
         members = [result] if len(node.signals) == 1 else list(result)
-        assert len(members) == len(node.signals), f"{node.id}: arity"
+        self.check_arity(node, members)
         for signal, value in zip(node.signals, members, strict=True):
             if value is not self.no_event:
                 self.values[node.id, signal][path] = value
+
+    def check_arity(self, node, members):
+        assert len(members) == len(node.signals), f"{node.id}: arity"
 
     def run_tube(self, node, path, found, record):
         """A nested tube runs one epoch of its own, with a memory of its own."""

@@ -1,4 +1,4 @@
-"""Read a tube given as a dict into plain node records, for the model oracle.
+"""Read a tube given as a dict into plain node records, for interpreter.py.
 
 No cleverness: every rule of docs/design/0002-run-rule.md, sections 1, 3, 4.4 and 5.3, that is decided at
 load time is decided here. A wrong tube raises LoadError; its `kind` is one of the words in KINDS.
