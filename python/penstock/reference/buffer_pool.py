@@ -21,9 +21,9 @@ class BufferPool:
     backend = "reference"
 
     def __init__(self, buffer_size: int, max_pooled: int, max_out: int | None = None) -> None:
-        self.buffer_size = _count("buffer_size", buffer_size, 1)
-        self.max_pooled = _count("max_pooled", max_pooled, 0)
-        self.max_out = None if max_out is None else _count("max_out", max_out, 1)
+        self._buffer_size = _count("buffer_size", buffer_size, 1)
+        self._max_pooled = _count("max_pooled", max_pooled, 0)
+        self._max_out = None if max_out is None else _count("max_out", max_out, 1)
         self._lock = threading.RLock()
         self._ready: list[bytearray] = []
         self._out: dict[int, bytearray] = {}  # by id
@@ -35,16 +35,16 @@ class BufferPool:
         """A writable memoryview of buffer_size bytes, not cleared. About 2 us; a new one is cleared."""
         with self._lock:
             self._settle()
-            if self.max_out is not None and len(self._out) + len(self._lingering) >= self.max_out:
+            if self._max_out is not None and len(self._out) + len(self._lingering) >= self._max_out:
                 raise ResourceExhaustedError(
-                    f"no buffer left: {len(self._out)} of {self.max_out} are out, and {len(self._lingering)} that "
+                    f"no buffer left: {len(self._out)} of {self._max_out} are out, and {len(self._lingering)} that "
                     "were released are still looked at",
                     id="PS0460",
                     help="release() a buffer first, or give the pool a larger max_out",
                 )
             is_hit = bool(self._ready)
             try:
-                buffer = self._ready.pop() if is_hit else bytearray(self.buffer_size)
+                buffer = self._ready.pop() if is_hit else bytearray(self._buffer_size)
             except MemoryError:
                 raise ResourceExhaustedError("out of memory", id="PS0440") from None
             view = memoryview(buffer)
@@ -85,6 +85,21 @@ class BufferPool:
         return _BufferLoan(self)
 
     @property
+    def buffer_size(self) -> int:
+        """Bytes of each buffer."""
+        return self._buffer_size
+
+    @property
+    def max_pooled(self) -> int:
+        """How many buffers are kept for the next acquire()."""
+        return self._max_pooled
+
+    @property
+    def max_out(self) -> int | None:
+        """How many may be out at once; None: any number."""
+        return self._max_out
+
+    @property
     def pool_size(self) -> int:
         """How many buffers lie ready."""
         with self._lock:
@@ -118,7 +133,7 @@ class BufferPool:
                 if self._views.pop(key, None) is not None:
                     self._dropped += 1
                 buffer = buffers.pop(key)
-                if len(self._ready) < self.max_pooled:
+                if len(self._ready) < self._max_pooled:
                     self._ready.append(buffer)
                 else:
                     self._freed += 1

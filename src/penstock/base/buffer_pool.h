@@ -116,7 +116,7 @@ constexpr int BufferPool::size_index(std::size_t bytes) {
   if (bytes > kMaxKept) {
     return kBeyond;
   }
-  const int log2 = std::bit_width(bytes - 1);
+  const auto log2 = static_cast<int>(std::bit_width(bytes - 1));
   const std::size_t half = std::size_t{3} << (log2 - 2);
   const bool has_half = half % 64 == 0 && (half < kHugePage || half % kHugePage == 0);
   return 2 * (log2 - 6) - (has_half && bytes <= half ? 1 : 0);
