@@ -11,6 +11,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import tracemalloc
 import typing
 import uuid
 import zoneinfo
@@ -262,6 +263,25 @@ def test_cycles_and_depths():
     for value in ([deep], {1: deep}, frozenset([deep])):
         with pytest.raises(ps.ResourceExhaustedError, match="limit=256"):
             SERIALIZER.serialize(value)
+
+
+TUPLE = "a1 69 24 70656e73746f636b 82 65 7475706c65 "
+
+
+@pytest.mark.parametrize("claim", ["99 03ff", "9a 00010000", "b9 0100 61 61", "b0 61 61", TUPLE + "99 0100"])
+def test_counts_that_nobody_keeps_take_little_memory(claim):
+    """Containers in containers, each of which claims what is left of the input."""
+    head = bytes.fromhex(claim)
+    message = head * 250 + b"\xff" + bytes(70_000)
+    for _ in range(2):  # the first error imports what makes errors
+        tracemalloc.start()
+        try:
+            SERIALIZER.deserialize(message)
+        except ps.DataLossError as error:
+            peak = tracemalloc.get_traced_memory()[1]
+            assert "indefinite length" in str(error)
+        tracemalloc.stop()
+    assert peak < 4 * len(message) + 100_000
 
 
 # ---- sets, and maps with any keys

@@ -186,7 +186,7 @@ PyObject* deserialize_buffers(PyObject* self, PyObject* const* args, Py_ssize_t 
   return out;
 }
 
-template <PyObject* (*kEach)(PyObject*, PyObject*)>
+template <PyObject* (*Each)(PyObject*, PyObject*)>
 PyObject* batch(PyObject* self, PyObject* items) {
   PyObject* iterator = PyObject_GetIter(items);
   PyObject* out = iterator != nullptr ? PyList_New(0) : nullptr;
@@ -198,7 +198,7 @@ PyObject* batch(PyObject* self, PyObject* items) {
       }
       break;
     }
-    PyObject* made = kEach(self, item);
+    PyObject* made = Each(self, item);
     if (made == nullptr || PyList_Append(out, made) != 0) {
       Py_CLEAR(out);
     }

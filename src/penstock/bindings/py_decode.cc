@@ -336,13 +336,7 @@ PyObject* PyDecoder::read_list(std::uint64_t count, int depth) {
   if (!enter(depth)) {
     return nullptr;
   }
-  // Long lists may take as much memory ahead as the input, all of them together.
-  std::uint64_t trusted = std::min(count, kMaxPresize);
-  if (count > kMaxPresize && count <= slots_left_) {
-    slots_left_ -= count;
-    trusted = count;
-  }
-  ListMaker list(trusted);
+  ListMaker list(claim(count, 1));
   for (std::uint64_t i = 0; list && i < count; ++i) {
     PyObject* item = read_item(depth + 1);
     if (item == nullptr) {
@@ -357,10 +351,13 @@ PyObject* PyDecoder::read_map(const char* start, std::uint64_t count, int depth)
   if (!enter(depth)) {
     return nullptr;
   }
-  // A new dict has room for five keys; more would be rehashed on the way.
-  PyObject* dict = count <= 5
-                       ? PyDict_New()
-                       : _PyDict_NewPresized(static_cast<Py_ssize_t>(std::min(count, kMaxPresize)));
+  // A new dict has room for five keys; more would be rehashed on the way. As depth is limited, all
+  // small ones that can be open at a time take 256 KiB.
+  constexpr std::uint64_t kSmall = 16, kSlotsPerEntry = 6;
+  const std::uint64_t room = count <= 5        ? 0
+                             : count <= kSmall ? count
+                                               : claim(count, kSlotsPerEntry);
+  PyObject* dict = room == 0 ? PyDict_New() : _PyDict_NewPresized(static_cast<Py_ssize_t>(room));
   if (dict == nullptr || count == 0) {
     return dict;
   }

@@ -80,8 +80,8 @@ PyObject* PyDecoder::read_tuple(int depth) {
   if (!in_.array(count)) {
     return nullptr;
   }
-  // A tuple cannot grow: beyond the trusted size, a list first.
-  if (count > kMaxPresize) {
+  // A tuple cannot grow: where its room is not trusted, a list first.
+  if (count > slots_left_) {
     PyObject* list = read_list(count, depth);
     PyObject* tuple = list != nullptr ? PyList_AsTuple(list) : nullptr;
     Py_XDECREF(list);
@@ -90,7 +90,7 @@ PyObject* PyDecoder::read_tuple(int depth) {
   if (!enter(depth)) {
     return nullptr;
   }
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(count));
+  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(claim(count, 1)));
   for (std::uint64_t i = 0; tuple != nullptr && i < count; ++i) {
     PyObject* item = read(depth + 1);
     if (item == nullptr) {

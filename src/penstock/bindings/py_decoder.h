@@ -3,6 +3,7 @@
 // Internal to the direct codec (py_decode*.cc, bind_serializer.cc). Needs the interpreter lock.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,14 +31,17 @@ class PyDecoder {
   /// Canonical bytes. `source` delivers linked blocks, `own` codecs of one serializer; both are
   /// borrowed and may be null.
   PyDecoder(std::string_view bytes, const core::BlockSource* source, const OwnCodecs* own = nullptr)
-      : in_(bytes), source_(source), own_(own), slots_left_(bytes.size() / sizeof(PyObject*)) {}
+      : in_(bytes),
+        source_(source),
+        own_(own),
+        slots_left_(kFreeSlots + bytes.size() / kBytesForSlot) {}
   /// The root of a message.
   PyDecoder(std::string_view root, std::span<const OutsideBuffer> outside, const OwnCodecs* own)
       : in_(root),
         own_(own),
         outside_(outside),
         is_message_(true),
-        slots_left_(root.size() / sizeof(PyObject*)) {}
+        slots_left_(kFreeSlots + root.size() / kBytesForSlot) {}
 
   /// The whole input; null with a Python error set.
   PyObject* read_all();
@@ -86,8 +90,14 @@ class PyDecoder {
            in_.fail("nested too deeply: limit=" + std::to_string(core::kMaxDepth));
   }
 
-  // A count is only a claim until its items are read.
-  static constexpr std::uint64_t kMaxPresize = 1024;
+  // A count is only a claim until its items are read. Room that is taken on its word comes out of
+  // four times the input's bytes, for all containers together, however they are nested.
+  std::uint64_t claim(std::uint64_t count, std::uint64_t slots_per_item) {
+    const std::uint64_t trusted = std::min(count, slots_left_ / slots_per_item);
+    slots_left_ -= trusted * slots_per_item;
+    return trusted;
+  }
+  static constexpr std::uint64_t kBytesForSlot = 2, kFreeSlots = 64;
   static constexpr std::uint64_t kFailed = ~std::uint64_t{0};
 
   core::CborReader in_;
@@ -96,7 +106,7 @@ class PyDecoder {
   std::span<const OutsideBuffer> outside_;
   bool is_message_ = false;
   std::vector<std::shared_ptr<const core::Buffer>> native_;  // of outside_, when first needed
-  std::uint64_t slots_left_;  // items that long lists may still be given room for
+  std::uint64_t slots_left_;  // of a pointer each: what may still be taken on a claim
   PyObject* form_ = nullptr;  // what a map turned out to be, from read_new_keys() to read_map()
 };
 

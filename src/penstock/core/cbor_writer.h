@@ -50,12 +50,12 @@ inline char* put_cbor_head(char* at, CborMajor major, std::uint64_t argument) {
 
 /// memcpy, without the call for lengths that keys and short texts have.
 [[gnu::always_inline]] inline void copy_short(char* out, const char* from, std::size_t size) {
-  const auto both_ends = [&]<std::size_t kSize>(std::integral_constant<std::size_t, kSize>) {
-    char first[kSize], last[kSize];
-    std::memcpy(first, from, kSize);
-    std::memcpy(last, from + size - kSize, kSize);
-    std::memcpy(out, first, kSize);
-    std::memcpy(out + size - kSize, last, kSize);
+  const auto both_ends = [&]<std::size_t Size>(std::integral_constant<std::size_t, Size>) {
+    char first[Size], last[Size];
+    std::memcpy(first, from, Size);
+    std::memcpy(last, from + size - Size, Size);
+    std::memcpy(out, first, Size);
+    std::memcpy(out + size - Size, last, Size);
   };
   if (size > 32) {
     std::memcpy(out, from, size);

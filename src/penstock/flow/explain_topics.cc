@@ -288,7 +288,9 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
     {"PS0403", "Value cannot be encoded",
      "A value must be encoded for its content address, for another process or for a native "
      "operator, and its type has no encoding. Supported: None, bool, int, float, str, bytes, list, "
-     "tuple, dict with text keys, arrays and tables.",
+     "tuple, dict, set, arrays, tables, dates, times, Decimal, UUID, paths, images, and classes "
+     "given "
+     "to penstock.register_type().",
      "return object()", "return {\"name\": obj.name}"},
     {"PS0404", "Map wants a list", "The input of a map must be a list or a tuple.",
      "return (x for x in rows)", "return [x for x in rows]"},
