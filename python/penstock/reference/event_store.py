@@ -17,12 +17,16 @@ class EventStore:
     """Events by (node_id, signal, epoch).
 
     ``cache_size`` is that of the native store, which knows so many pairs of names by identity; here it
-    does nothing.
+    does nothing. A log, in the folder ``path``, is written by the native store only.
     """
 
     backend = property(lambda self: "reference")
 
-    def __init__(self, cache_size: int = 256) -> None:
+    def __init__(self, cache_size: int = 256, path: Any = None, *, read_only: bool = False) -> None:
+        if path is not None:
+            from penstock._backend import no_twin
+
+            raise no_twin("an event store with a log")
         if not 0 <= cache_size <= 1 << 20:
             raise _invalid(f"cache_size must be 0 to 1048576: seen={cache_size}")
         self._lock = threading.RLock()
@@ -94,6 +98,12 @@ class EventStore:
             keys = [key for key in self._events if key[2] == root and key[3][: len(path)] == path]
             gone = [self._events.pop(key) for key in keys]
             self._count -= sum(map(len, gone))
+
+    def flush(self) -> None:
+        """Nothing: a store in memory lasts as long as its process."""
+
+    def close(self) -> None:
+        """Nothing, for the same reason."""
 
     def event_count(self) -> int:
         """How many events there are."""
