@@ -93,6 +93,11 @@ class Tube:
         return {id: type for id, type, *_ in self._plan.nodes}
 
     @property
+    def depends(self) -> dict[str, list[str]]:
+        """Node id to the ids of the nodes whose signals it uses, each once; inputs are no nodes."""
+        return self._plan.depends
+
+    @property
     def inputs(self) -> dict[str, str]:
         """Input id to scope, 'tube' or 'process'."""
         return {id: scope for id, scope, _ in self._plan.inputs}

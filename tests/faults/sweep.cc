@@ -23,6 +23,7 @@
 
 #include <fmt/format.h>
 
+#include "penstock/base/buffer_pool.h"
 #include "penstock/base/out_of_memory.h"
 
 namespace penstock::faults {
@@ -163,6 +164,7 @@ Holdings settled(const Holdings& before, const Holdings& allowed) {
   constexpr int kPatienceMs = 300;
   Holdings left;
   for (int waited_ms = 0; waited_ms <= kPatienceMs; ++waited_ms) {
+    base::BufferPool::shared().trim();
     const Holdings now = holdings();
     left = {.blocks = now.blocks - before.blocks,
             .mappings = now.mappings - before.mappings,
@@ -191,6 +193,8 @@ Holdings settled(const Holdings& before, const Holdings& allowed) {
       workers.emplace(folder, fault);
     }
     const std::unique_ptr<Stage> stage = scenario.set_up(folder);
+    // So that it has to ask the system, and what it keeps is no leak.
+    base::BufferPool::shared().trim();
     const Holdings before = holdings();
     {
       const std::optional<Answer> answer = act_with(*stage, workers.has_value() ? Fault() : fault);

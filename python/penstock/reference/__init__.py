@@ -16,6 +16,8 @@ _HOMES = {
     "EventStore": "event_store",
     "Serializer": "serializer",
     "run": "running",
+    "BufferPool": "buffer_pool",
+    "Scheduler": "scheduler",
 }
 
 __all__ = list(_HOMES)  # noqa: PLE0605 - names that __getattr__ finds

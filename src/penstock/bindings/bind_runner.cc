@@ -236,6 +236,27 @@ nb::list describe_nodes(const PyPlan& self) {
   return out;
 }
 
+/// By node: the nodes whose signals it uses. In order, and each once.
+nb::dict describe_depends(const PyPlan& self) {
+  const flow::Plan& plan = *self.plan;
+  nb::dict out;
+  for (const flow::PlanNode& node : plan.nodes().subspan(1)) {
+    std::vector<std::int32_t> producers;
+    nb::list ids;
+    for (const flow::InEdge& edge : plan.in_edges().subspan(
+             static_cast<std::size_t>(node.first_edge), static_cast<std::size_t>(node.num_edges))) {
+      const std::int32_t from =
+          edge.signal == flow::kNone ? flow::Plan::kInputNode : plan.producer(edge.signal);
+      if (from != flow::Plan::kInputNode && std::ranges::find(producers, from) == producers.end()) {
+        producers.push_back(from);
+        ids.append(plan.nodes()[static_cast<std::size_t>(from)].id);
+      }
+    }
+    out[node.id.c_str()] = ids;
+  }
+  return out;
+}
+
 /// An event loop lives as long as its runner; threads and workers from init() to deinit().
 CallGate::Movable movable(const flow::Plan& plan, std::string_view runner) {
   const auto is_async = [](const flow::PlanNode& node) {
@@ -490,6 +511,7 @@ void bind_runner(nb::module_& m) {
       .def_prop_ro("digest", [](const PyPlan& self) { return self.plan->digest().to_hex(); })
       .def_prop_ro("inputs", &describe_inputs)
       .def_prop_ro("nodes", &describe_nodes)
+      .def_prop_ro("depends", &describe_depends)
       .def_prop_ro("has_return",
                    [](const PyPlan& self) { return self.plan->return_node() != flow::kNone; })
       .def_prop_ro("has_source", [](const PyPlan& self) { return self.plan->has_source(); })

@@ -12,12 +12,14 @@ NB_MODULE(_core, m) {
   nanobind::set_leak_warnings(false);
   b::install_python_bridge();
   m.def("set_no_event", [](nanobind::object sentinel) { b::set_no_event(sentinel.ptr()); });
+  b::bind_buffer_pool(m);
   b::bind_cli(m);
   b::bind_codec(m);
   b::bind_event_store(m);
   b::bind_log(m);
   b::bind_loop(m);
   b::bind_runner(m);
+  b::bind_scheduler(m);
   b::bind_serializer(m);
   b::bind_worker(m);
 }

@@ -389,6 +389,37 @@ constexpr auto kTopics = std::to_array<ErrorTopic>({
      "every other use is this error.",
      "runner = ps.ThreadedRunner(tube).__enter__()\nif os.fork() == 0:\n    runner.process()",
      "if os.fork() == 0:\n    with ps.ThreadedRunner(tube) as runner:\n        runner.process()"},
+    {"PS0460", "No buffer left",
+     "A BufferPool with a bound (max_out) has lent out as many buffers as it may. A buffer that "
+     "was "
+     "released and that somebody else still looks at, a slice or a numpy array, counts: its memory "
+     "cannot be used again before that is gone.",
+     "pool = BufferPool(1024, 4, max_out=1)\npool.acquire()\npool.acquire()",
+     "view = pool.acquire()\npool.release(view)\nview = pool.acquire()"},
+    {"PS0461", "Not a buffer of this pool",
+     "A BufferPool takes back the very memoryview that its acquire() returned: not a part of it, "
+     "not "
+     "another view of the same memory, not one of another pool.",
+     "pool.release(view[:100])", "pool.release(view)"},
+    {"PS0462", "Buffer released twice",
+     "The memoryview was released before, by release() of the pool, at the end of the with "
+     "statement "
+     "it was lent for, or by its own release(). Its memory may be with somebody else by now.",
+     "pool.release(view)\npool.release(view)", "with pool.lend() as view:\n    ..."},
+    {"PS0463", "Node not to be completed now",
+     "A Scheduler was told that a node is done which is done already, or which still waits for "
+     "another. Each node is completed once, after all that it waits for.",
+     "scheduler = Scheduler({\"b\": [\"a\"]})\nscheduler.mark_done(\"b\")",
+     "scheduler.mark_done(\"a\")\nscheduler.mark_done(\"b\")"},
+    {"PS0464", "Node not in the graph",
+     "A Scheduler was told that a node is done which its graph does not have. Nodes are found by "
+     "their hash and equality; a list stands for the nodes in it.",
+     "Scheduler({\"b\": [\"a\"]}).mark_done(\"c\")", ""},
+    {"PS0465", "Graph with a cycle",
+     "Nodes of the graph given to a Scheduler wait for each other, so none of them can ever run. "
+     "The "
+     "message names them in the order of the edges.",
+     "Scheduler({\"b\": [\"a\"], \"a\": [\"b\"]})", "Scheduler({\"b\": [\"a\"], \"a\": []})"},
     {"PS0470", "Unknown backend",
      "A backend is what does the work: the native code, its twin in plain Python, or the one that "
      "is there.",

@@ -31,12 +31,10 @@ inline void Scheduler::settle(Activation* activation, std::int32_t node, std::ui
 }
 
 void Scheduler::resolve_edge(Activation* activation, std::int32_t node, bool missing) {
-  std::uint32_t& slot =
-      activation->remaining[node - hot_[static_cast<std::size_t>(node)].first_node];
-  slot = (slot - 1) | (missing ? kMissing : 0U);
-  if ((slot & kCount) == 0) {
-    settle(activation, node, slot);
-  }
+  const std::int32_t first = hot_[static_cast<std::size_t>(node)].first_node;
+  Countdown::arrive(activation->remaining, static_cast<std::uint32_t>(node - first),
+                    missing ? kMissing : 0U,
+                    [&](std::uint32_t, std::uint32_t left) { settle(activation, node, left); });
 }
 
 void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) {
@@ -51,16 +49,11 @@ void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) 
     any_on_heap |= is_on_heap(value);
     const auto first = static_cast<std::size_t>(consumer_begin_[static_cast<std::size_t>(s)]);
     const auto last = static_cast<std::size_t>(consumer_begin_[static_cast<std::size_t>(s) + 1]);
-    for (std::size_t i = first; i < last; ++i) {
-      const std::uint32_t local = consumers_[i] >> 1;
-      // Bit 0 says required; a required edge without an event marks its node as missing input.
-      const std::uint32_t mark = present ? 0U : (consumers_[i] & 1U) << 31;
-      const std::uint32_t left = (remaining[local] - 1) | mark;
-      remaining[local] = left;
-      if ((left & kCount) == 0) {
-        settle(activation, static_cast<std::int32_t>(local) + hot.first_node, left);
-      }
-    }
+    Countdown::resolve(remaining, std::span(consumers_).subspan(first, last - first), present,
+                       [&](std::uint32_t local, std::uint32_t left) {
+                         settle(activation, static_cast<std::int32_t>(local) + hot.first_node,
+                                left);
+                       });
   }
   if (hot.has_remote || hot.is_collected || hot.turn != kNone || hot.child != kNone) [[unlikely]] {
     finish_slow(activation, node, skipped, passed);

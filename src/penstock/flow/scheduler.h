@@ -17,6 +17,7 @@
 
 #include "penstock/core/value.h"
 #include "penstock/flow/activation.h"
+#include "penstock/flow/countdown.h"
 #include "penstock/flow/executor.h"
 #include "penstock/flow/plan.h"
 
@@ -121,18 +122,16 @@ class Scheduler {
   void complete_fast(Activation* root, std::int32_t node, const FastNode& fast) {
     std::uint32_t* remaining = root->remaining;
     remaining[node] = kResolved;  // the root region's nodes come first: global is local
-    const std::uint32_t missing = root->values[fast.signal].is_absent() ? kMissing : 0U;
-    const std::uint32_t* consumer = consumers_.data() + fast.first_consumer;
-    for (std::int32_t i = 0; i < fast.num_consumers; ++i) {
-      const std::uint32_t local = consumer[i] >> 1;
-      const std::uint32_t left = (remaining[local] - 1) | (consumer[i] << 31 & missing);
-      remaining[local] = left;
-      if (left == 0) {
-        push(root, static_cast<std::int32_t>(local));
-      } else if ((left & kCount) == 0) [[unlikely]] {
-        skips_.emplace_back(root, static_cast<std::int32_t>(local));
-      }
-    }
+    const std::span<const std::uint32_t> consumers(consumers_.data() + fast.first_consumer,
+                                                   static_cast<std::size_t>(fast.num_consumers));
+    Countdown::resolve(remaining, consumers, !root->values[fast.signal].is_absent(),
+                       [&](std::uint32_t local, std::uint32_t left) {
+                         if (left == 0) [[likely]] {
+                           push(root, static_cast<std::int32_t>(local));
+                         } else {
+                           skips_.emplace_back(root, static_cast<std::int32_t>(local));
+                         }
+                       });
     if (--root->open == 0) [[unlikely]] {
       close(root);
     }
@@ -202,10 +201,10 @@ class Scheduler {
   std::vector<std::pair<std::int32_t, std::int64_t>> blocked(std::size_t limit) const;
 
  private:
-  static constexpr std::uint32_t kMissing = 0x8000'0000U;   ///< a required input is absent
-  static constexpr std::uint32_t kResolved = 0x4000'0000U;  ///< finished or skipped
-  static constexpr std::uint32_t kPassed = 0x2000'0000U;    ///< has passed its turn on
-  static constexpr std::uint32_t kCount = 0x1fff'ffffU;
+  static constexpr std::uint32_t kMissing = Countdown::kMissing;
+  static constexpr std::uint32_t kResolved = Countdown::kResolved;
+  static constexpr std::uint32_t kPassed = Countdown::kPassed;
+  static constexpr std::uint32_t kCount = Countdown::kCount;
   static constexpr std::size_t kTouched = static_cast<std::size_t>(-1);
 
   /// What finish() needs of a node, in one half cache line.
