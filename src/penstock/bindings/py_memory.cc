@@ -25,8 +25,8 @@ void dealloc(PyObject* self) {
 
 int get_buffer(PyObject* self, Py_buffer* out, int flags) {
   auto* memory = reinterpret_cast<Memory*>(self);
-  return PyBuffer_FillInfo(out, self, memory->data,
-                           static_cast<Py_ssize_t>(memory->size), 1, flags);
+  return PyBuffer_FillInfo(out, self, memory->data, static_cast<Py_ssize_t>(memory->size), 1,
+                           flags);
 }
 
 PyTypeObject* memory_type() {
