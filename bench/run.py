@@ -19,7 +19,7 @@ import harness
 NAMES = [
     "scheduler", "six_nodes", "map_gather", "whole_format", "load", "start", "five_nodes", "flights", "cached_flights", "edits",
     "cpu_pair", "async_nodes", "cancel", "empty_task", "process_pipeline", "array_trip", "codec", "serializer", "digest", "soak",
-    "one_store", "buffer_pool", "drain",
+    "one_store", "event_store", "buffer_pool", "drain",
 ]  # fmt: skip
 
 

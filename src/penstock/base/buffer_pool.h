@@ -20,10 +20,10 @@ namespace penstock::base {
 /// Thread-safe: one lock for each size, held for some nanoseconds; only a buffer that comes from
 /// the system or goes back takes longer, and then without it.
 ///
-/// Sizes are powers of two and the halves between them, from 64 bytes, so that a quarter of a
-/// buffer is unused on average and a third at most. They are 64-byte aligned; from 2 MiB up they
-/// consist of whole 2 MiB pages (there is no size of 3 MiB), begin at a border of one, and huge
-/// pages are advised. Buffers of more than kMaxKept bytes go back to the system at once.
+/// Sizes are powers of two and the halves between them, from 64 bytes, so that at most a third of a
+/// buffer is unused (half of it up to 128 bytes, and from 2 to 4 MiB: there is no size of 3). They
+/// are 64-byte aligned; from 2 MiB up they consist of whole 2 MiB pages, begin at a border of one,
+/// and huge pages are advised. Buffers of more than kMaxKept bytes go back to the system at once.
 ///
 /// Under AddressSanitizer a buffer that is not out may not be touched.
 class BufferPool {

@@ -73,7 +73,9 @@ class EventIndex {
     end_row.store(first_row, std::memory_order_relaxed);
   }
 
-  bool is_full() const { return 2 * num_keys_ > mask_; }
+  /// Above a quarter: four neighbouring epochs fill a line, and what does not find its line free is
+  /// a line further on, which nobody has fetched ahead.
+  bool is_full() const { return 4 * num_keys_ > mask_; }
   std::size_t num_keys() const { return num_keys_; }
   std::int64_t first_row() const { return first_row_; }
 

@@ -47,7 +47,7 @@ bool EventStore::make_room_in_index() const {
   std::size_t num_keys = 0;
   old->for_each([&](EventKey, std::int64_t row) { num_keys += is_dead(row) ? 0U : 1U; });
   std::unique_ptr<EventIndex> larger =
-      EventIndex::create(std::bit_ceil(std::max(kMinCapacity, 4 * num_keys)), first_row);
+      EventIndex::create(std::bit_ceil(std::max(kMinCapacity, 8 * num_keys)), first_row);
   if (larger == nullptr) {
     return false;
   }
@@ -216,7 +216,7 @@ base::Status EventStore::forget_all(Dropped& dropped) {
     // All memory is taken before the clear takes effect.
     EventIndex* const old = index_.load(std::memory_order_relaxed);
     std::unique_ptr<EventIndex> fresh =
-        EventIndex::create(std::bit_ceil(std::max(kMinCapacity, 2 * old->num_keys())), 0);
+        EventIndex::create(std::bit_ceil(std::max(kMinCapacity, 4 * old->num_keys())), 0);
     if (fresh == nullptr) {
       return base::fail_out_of_memory();
     }

@@ -137,7 +137,7 @@ std::int64_t EventStore::newest(const View& view, EventKey key) const {
 void EventStore::find_in(const View& view, std::span<const EventKey> keys,
                          std::span<std::int64_t> ids) const {
   // Far enough ahead for memory to answer, near enough to stay in the first-level cache.
-  constexpr std::size_t kAhead = 24;
+  constexpr std::size_t kAhead = 40;
   for (std::size_t i = 0; i < std::min(kAhead, keys.size()); ++i) {
     view.index->prefetch(keys[i]);
   }
@@ -150,17 +150,19 @@ void EventStore::find_in(const View& view, std::span<const EventKey> keys,
   if (view.index_end >= view.end_row) {
     return;
   }
-  std::unordered_map<EventKey, std::int64_t, KeyHash> late;
+  std::unordered_map<EventKey, std::int64_t, KeyHash> late(2 * keys.size());
+  for (const EventKey& key : keys) {
+    late.emplace(key, -1);
+  }
   for (std::int64_t row = std::max(view.index_end, view.first_row); row < view.end_row; ++row) {
     const EventSegment* segment = segments_.find(row);
-    if (is_there(view, segment, row)) {
-      late[key_at(*segment, row)] = row;
+    const auto it = segment == nullptr ? late.end() : late.find(key_at(*segment, row));
+    if (it != late.end() && is_there(view, segment, row)) {
+      it->second = row;
     }
   }
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (const auto it = late.find(keys[i]); it != late.end()) {
-      ids[i] = it->second;
-    }
+    ids[i] = std::max(ids[i], late.find(keys[i])->second);
   }
 }
 

@@ -17,26 +17,23 @@ struct Countdown {
   static constexpr std::uint32_t kPassed = 0x2000'0000U;    ///< has passed its turn on, or is out
   static constexpr std::uint32_t kCount = 0x1fff'ffffU;
 
-  /// One of the things `node` waits for is resolved; `mark` is kMissing or 0. Calls settle(node,
-  /// left) when it was the last: `left` is 0 then, or kMissing.
-  template <class Settle>
-  static void arrive(std::uint32_t* remaining, std::uint32_t node, std::uint32_t mark,
-                     Settle&& settle) {
-    const std::uint32_t left = (remaining[node] - 1) | mark;
-    remaining[node] = left;
-    if ((left & kCount) == 0) {
-      settle(node, left);
-    }
+  static constexpr bool is_over(std::uint32_t left) { return (left & kCount) == 0; }
+
+  /// One of the things `node` waits for is resolved; `mark` is kMissing or 0. What is left: 0 when
+  /// it is ready, kMissing when it will never be.
+  static std::uint32_t arrive(std::uint32_t* remaining, std::uint32_t node, std::uint32_t mark) {
+    return remaining[node] = (remaining[node] - 1) | mark;
   }
 
-  /// A signal is resolved, for all of its consumers. A required edge without an event marks its
-  /// node as missing input.
-  template <class Settle>
+  /// A signal is resolved: calls visit(node, left) for each of its consumers. A required edge
+  /// without an event marks its node as missing input.
+  template <class Visit>
   static void resolve(std::uint32_t* remaining, std::span<const std::uint32_t> consumers,
-                      bool present, Settle&& settle) {
+                      bool present, Visit&& visit) {
     const std::uint32_t missing = present ? 0U : kMissing;
     for (const std::uint32_t consumer : consumers) {
-      arrive(remaining, consumer >> 1, consumer << 31 & missing, settle);
+      const std::uint32_t node = consumer >> 1;
+      visit(node, arrive(remaining, node, consumer << 31 & missing));
     }
   }
 };

@@ -6,7 +6,10 @@
 namespace penstock::flow {
 
 GraphScheduler::GraphScheduler(std::size_t num_nodes, std::span<const Edge> edges)
-    : consumer_begin_(num_nodes + 2), consumers_(edges.size()), initial_(num_nodes) {
+    : consumer_begin_(num_nodes + 2),
+      consumers_(edges.size()),
+      initial_(num_nodes),
+      ready_(num_nodes + 1) {
   // Rows by counting: entry i + 2 counts row i, and is then where the next item of row i + 1 goes.
   for (const Edge& edge : edges) {
     ++consumer_begin_[static_cast<std::size_t>(edge.predecessor) + 2];
@@ -17,26 +20,24 @@ GraphScheduler::GraphScheduler(std::size_t num_nodes, std::span<const Edge> edge
     const std::int32_t place = consumer_begin_[static_cast<std::size_t>(edge.predecessor) + 1]++;
     consumers_[static_cast<std::size_t>(place)] = static_cast<std::uint32_t>(edge.node) << 1 | 1U;
   }
-  ready_.reserve(num_nodes);
   for (std::size_t node = 0; node < num_nodes; ++node) {
     if (initial_[node] == 0) {
-      ready_.push_back(static_cast<std::int32_t>(node));
+      ready_[num_sources_++] = static_cast<std::int32_t>(node);
     }
   }
-  num_sources_ = ready_.size();
   reset();
 }
 
 void GraphScheduler::reset() {
   remaining_ = initial_;
-  ready_.resize(num_sources_);
+  num_ready_ = num_sources_;
   head_ = 0;
   num_left_ = initial_.size();
 }
 
 std::vector<std::int32_t> GraphScheduler::find_cycle(std::span<const Edge> edges) {
   reset();
-  for (std::size_t i = 0; i < ready_.size(); ++i) {
+  for (std::size_t i = 0; i < num_ready_; ++i) {
     complete(ready_[i]);
   }
   std::vector<std::int32_t> walk;

@@ -37,7 +37,7 @@ class GraphScheduler {
   /// once.
   template <class Visit>
   void take(std::size_t limit, Visit&& visit) {
-    for (; limit > 0 && head_ < ready_.size(); ++head_) {
+    for (; limit > 0 && head_ < num_ready_; ++head_) {
       const std::int32_t node = ready_[head_];
       std::uint32_t& left = remaining_[static_cast<std::size_t>(node)];
       if (left == 0) {  // else it was completed before anybody took it
@@ -59,15 +59,17 @@ class GraphScheduler {
     const auto first = static_cast<std::size_t>(consumer_begin_[static_cast<std::size_t>(node)]);
     const auto last = static_cast<std::size_t>(consumer_begin_[static_cast<std::size_t>(node) + 1]);
     Countdown::resolve(remaining_.data(), std::span(consumers_).subspan(first, last - first), true,
-                       [this](std::uint32_t ready, std::uint32_t) {
-                         ready_.push_back(static_cast<std::int32_t>(ready));
+                       [this](std::uint32_t consumer, std::uint32_t missing) {
+                         // Without a branch: nothing foretells which edge is a node's last one.
+                         ready_[num_ready_] = static_cast<std::int32_t>(consumer);
+                         num_ready_ += missing == 0 ? 1 : 0;
                        });
     return Refusal::kNone;
   }
   /// All that became ready in this pass, each once, in the order it did.
-  std::span<const std::int32_t> ready() const { return ready_; }
+  std::span<const std::int32_t> ready() const { return std::span(ready_).first(num_ready_); }
   /// Ready and not yet looked at by take().
-  std::size_t num_untaken() const { return ready_.size() - head_; }
+  std::size_t num_untaken() const { return num_ready_ - head_; }
   bool is_completed(std::int32_t node) const {
     return remaining_[static_cast<std::size_t>(node)] == Countdown::kResolved;
   }
@@ -90,7 +92,8 @@ class GraphScheduler {
   std::size_t num_sources_ = 0;           ///< nodes that wait for nothing: the first of `ready_`
   // The pass.
   std::vector<std::uint32_t> remaining_;
-  std::vector<std::int32_t> ready_;  ///< has room for all nodes
+  std::vector<std::int32_t> ready_;  ///< room for all nodes and one more
+  std::size_t num_ready_ = 0;        ///< of them, used
   std::size_t head_ = 0;             ///< of them, looked at by take()
   std::size_t num_left_ = 0;
 };

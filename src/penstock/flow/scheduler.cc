@@ -32,9 +32,11 @@ inline void Scheduler::settle(Activation* activation, std::int32_t node, std::ui
 
 void Scheduler::resolve_edge(Activation* activation, std::int32_t node, bool missing) {
   const std::int32_t first = hot_[static_cast<std::size_t>(node)].first_node;
-  Countdown::arrive(activation->remaining, static_cast<std::uint32_t>(node - first),
-                    missing ? kMissing : 0U,
-                    [&](std::uint32_t, std::uint32_t left) { settle(activation, node, left); });
+  const std::uint32_t left = Countdown::arrive(
+      activation->remaining, static_cast<std::uint32_t>(node - first), missing ? kMissing : 0U);
+  if (Countdown::is_over(left)) {
+    settle(activation, node, left);
+  }
 }
 
 void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) {
@@ -51,8 +53,10 @@ void Scheduler::finish(Activation* activation, std::int32_t node, bool skipped) 
     const auto last = static_cast<std::size_t>(consumer_begin_[static_cast<std::size_t>(s) + 1]);
     Countdown::resolve(remaining, std::span(consumers_).subspan(first, last - first), present,
                        [&](std::uint32_t local, std::uint32_t left) {
-                         settle(activation, static_cast<std::int32_t>(local) + hot.first_node,
-                                left);
+                         if (Countdown::is_over(left)) {
+                           settle(activation, static_cast<std::int32_t>(local) + hot.first_node,
+                                  left);
+                         }
                        });
   }
   if (hot.has_remote || hot.is_collected || hot.turn != kNone || hot.child != kNone) [[unlikely]] {

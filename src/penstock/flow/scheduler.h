@@ -126,9 +126,9 @@ class Scheduler {
                                                    static_cast<std::size_t>(fast.num_consumers));
     Countdown::resolve(remaining, consumers, !root->values[fast.signal].is_absent(),
                        [&](std::uint32_t local, std::uint32_t left) {
-                         if (left == 0) [[likely]] {
+                         if (left == 0) {
                            push(root, static_cast<std::int32_t>(local));
-                         } else {
+                         } else if (Countdown::is_over(left)) [[unlikely]] {
                            skips_.emplace_back(root, static_cast<std::int32_t>(local));
                          }
                        });

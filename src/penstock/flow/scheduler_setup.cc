@@ -265,11 +265,9 @@ void Scheduler::build_straight() {
     remaining[static_cast<std::size_t>(node)] = kResolved;
     for (std::int32_t i = 0; i < fast.num_consumers; ++i) {
       const auto local = consumers_[static_cast<std::size_t>(fast.first_consumer + i)] >> 1;
-      Countdown::arrive(remaining.data(), local, 0, [&](std::uint32_t, std::uint32_t left) {
-        if (left == 0) {
-          ready.push_back(static_cast<std::int32_t>(local));
-        }
-      });
+      if (Countdown::arrive(remaining.data(), local, 0) == 0) {
+        ready.push_back(static_cast<std::int32_t>(local));
+      }
     }
   }
   straight_.ready.assign(ready.begin() + static_cast<std::ptrdiff_t>(next), ready.end());
