@@ -12,9 +12,9 @@ from datetime import datetime, timezone
 
 import numpy
 import pytest
+from penstock.accelerate import EventStore, get_event_store
 
 import penstock as ps
-from penstock.accelerate import EventStore, get_event_store
 
 
 class Thing:

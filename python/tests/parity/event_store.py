@@ -62,6 +62,8 @@ _good = st.one_of(
     st.tuples(st.just("clear_epoch"), _epochs),
     st.tuples(st.just("clear")),
     st.tuples(st.just("event_count")),
+    st.tuples(st.just("flush")),
+    st.tuples(st.just("close")),
     st.tuples(st.just("__len__")),
 )
 _wrong = st.one_of(

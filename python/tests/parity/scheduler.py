@@ -75,6 +75,7 @@ CASES = [
             ("completes nodes that wait", lambda: _broken("_complete", lambda kept: _complete_anyway(kept))),
         ],
         covers=("Scheduler",),
+        share=3.0,
     )
 ]
 

@@ -452,9 +452,8 @@ void bind_buffer_pool(nb::module_& m) {
       {Py_tp_dealloc, reinterpret_cast<void*>(&end_pool)},
       {Py_tp_methods, methods},
       {Py_tp_getset, attributes},
-      {Py_tp_doc,
-       const_cast<char*>("BufferPool(buffer_size, max_pooled, max_out=None)\n--\n\nBuffers of one "
-                         "size that are used again.")},
+      {Py_tp_doc, const_cast<char*>("BufferPool(buffer_size, max_pooled, max_out=None)\n--\n\n"
+                                    "Buffers of one size that are used again.")},
       {0, nullptr}};
   static PyType_Spec spec = {"penstock._core.BufferPool", sizeof(Pool), 0, Py_TPFLAGS_DEFAULT,
                              slots};

@@ -395,9 +395,9 @@ void bind_scheduler(nb::module_& m) {
       {Py_tp_methods, methods},
       {Py_tp_getset, attributes},
       {Py_tp_doc,
-       const_cast<char*>(
-           "Scheduler(graph)\n--\n\nSays which nodes of a graph are ready: of a Tube, or of a dict "
-           "of each node and what it waits for.")},
+       const_cast<char*>("Scheduler(graph)\n--\n\n"
+                         "Says which nodes of a graph are ready: of a Tube, or of a dict "
+                         "of each node and what it waits for.")},
       {0, nullptr}};
   static PyType_Spec spec = {"penstock._core.Scheduler", sizeof(Scheduler), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};

@@ -29,7 +29,7 @@ struct RunCommand {
   std::vector<std::string> resources;  ///< "name=amount"
   std::vector<std::string> tags;       ///< empty: "local"
   bool no_history = false;
-  bool events = false;  ///< record every event
+  bool events = false;      ///< record every event
   bool no_cache = false;    ///< neither use nor keep results
   std::string only;         ///< a node: call nothing else
   std::string inputs_from;  ///< beginning of the id of the run that gives its inputs
