@@ -8,8 +8,9 @@
 #include <thread>
 
 #include "event_keys.h"
-#include "penstock/events/event_store.h"
 #include "protocol.h"
+
+#include "penstock/events/event_store.h"
 
 namespace {
 

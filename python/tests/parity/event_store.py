@@ -129,10 +129,12 @@ def _keeps_inner_epochs():
         EventStore.clear_epoch = kept
 
 
+_encodable = st.sampled_from([*[1, "x", {"k": (1, None)}, b"y"] * 8, b"y" * 66_000])
+_pair = numpy.array([0.5, -1.0])
 _logged = st.one_of(
-    st.tuples(st.just("add_event"), _names, _names, _epochs, st.sampled_from([*[1, "x", {"k": (1, None)}, b"y"] * 8, b"y" * 66_000]), _times),
+    st.tuples(st.just("add_event"), _names, _names, _epochs, _encodable, _times),
     st.tuples(st.just("add_event"), _names, _names, _epochs, st.just(_objects[0]), _times),
-    st.tuples(st.just("batch_add_events"), _names, _names, st.just([0, 1]), st.just(numpy.array([0.5, -1.0])), _times),
+    st.tuples(st.just("batch_add_events"), _names, _names, st.just([0, 1]), st.just(_pair), _times),
     st.tuples(st.just("batch_add_events"), _names, _names, st.just(1), st.just([True, "z"]), _times),
     st.tuples(st.just("clear_epoch"), _epochs),
     st.tuples(st.just("clear")),
