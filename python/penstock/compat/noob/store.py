@@ -6,39 +6,43 @@ from collections import defaultdict
 from collections.abc import Callable, Generator
 from typing import Any
 
+from penstock import accelerate
 from penstock._events import Epoch
 from penstock.compat.noob.edge import Edge
 from penstock.compat.noob.event import Event, EventMaker, MetaSignal, is_event
 
 
-def _empty() -> dict:
-    return defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-
-
 class EventStore:
-    """Events that can be looked up. A runner's store has those of its last epoch.
+    """Events that can be looked up, in noob's shape: a face of :class:`penstock.accelerate.EventStore`.
 
-    They are put in order when somebody looks; an epoch that nobody looks at costs nothing.
+    A runner's store has the events of its last epoch. They are put in when somebody looks; an epoch that
+    nobody looks at costs nothing.
     """
 
     def __init__(self) -> None:
         self.event_maker = EventMaker()
-        self._events = _empty()
+        self._store = accelerate.EventStore()
         self._fill: Callable[[], list[Event]] | None = None
 
     def fill_later(self, fill: Callable[[], list[Event]]) -> None:
         """Forget all; ``fill`` gives the events when they are asked for."""
-        self._events = _empty()
+        if len(self._store):
+            self._store.clear()
         self._fill = fill
+
+    def _filled(self) -> accelerate.EventStore:
+        if self._fill is not None:
+            fill, self._fill = self._fill, None
+            self._store.batch_add_events([_row(event) for event in fill()])
+        return self._store
 
     @property
     def events(self) -> dict:
-        """``events[epoch][node][signal]`` is a list of events."""
-        if self._fill is not None:
-            fill, self._fill = self._fill, None
-            for event in fill():
-                self.add(event)
-        return self._events
+        """``events[epoch][node][signal]`` is a list of events; a picture of what there is now."""
+        found: dict = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+        for event in self.iter():
+            found[event["epoch"]][event["node_id"]][event["signal"]].append(event)
+        return found
 
     @property
     def flat_events(self) -> list[Event]:
@@ -46,15 +50,14 @@ class EventStore:
         return list(self.iter())
 
     def iter(self) -> Generator[Event, None, None]:
-        """All of them, one after another."""
-        for nodes in self.events.values():
-            for signals in nodes.values():
-                for events in signals.values():
-                    yield from events
+        """All of them, in the order of adding."""
+        store = self._filled()
+        for kept in store.scan(0, len(store)):
+            yield kept["value"]
 
     def add(self, event: Event) -> Event:
         """Add one."""
-        self.events[event["epoch"]][event["node_id"]][event["signal"]].append(event)
+        self._filled().add_event(*_row(event))
         return event
 
     def add_value(self, signals: Any, value: Any, node_id: str, epoch: Epoch) -> list[Event]:
@@ -71,11 +74,13 @@ class EventStore:
 
     def get(self, node_id: str, signal: str, epoch: Epoch | int) -> Event:
         """The latest event of a signal in ``epoch`` or the nearest around it; -1: in any. Else KeyError."""
-        epochs = reversed(self.events) if isinstance(epoch, int) else [epoch, *epoch.parents]
-        for at in epochs:
-            found = self.events[at][node_id][signal] if at in self.events else []
+        if isinstance(epoch, int):
+            epochs = list(reversed(dict.fromkeys(event["epoch"] for event in self.iter())))
+        else:
+            epochs = [epoch, *epoch.parents]
+        for found in self._filled().batch_get_events([(node_id, signal, at) for at in epochs]):
             if found:
-                return found[-1]
+                return found[-1]["value"]
         raise KeyError(f"No event found for node_id: {node_id}, signal: {signal}, epoch: {epoch}")
 
     def collect_events(self, edges: list[Edge], epoch: Epoch | int) -> list[Event] | None:
@@ -119,8 +124,12 @@ class EventStore:
 
     def clear(self, epoch: Epoch | None = None) -> None:
         """Forget all, or one epoch and those inside it."""
-        if epoch is None:
-            self._events, self._fill = _empty(), None
+        if epoch is not None:
+            self._filled().clear_epoch(epoch)
             return
-        for other in [e for e in self.events if e == epoch or epoch in e.parents]:
-            del self.events[other]
+        self._fill = None
+        self._store.clear()
+
+
+def _row(event: Event) -> tuple:
+    return event["node_id"], event["signal"], event["epoch"], event

@@ -25,16 +25,14 @@ except ModuleNotFoundError:
 
 
 class _Shown:
-    """What a tube shows of a node, by way of its view."""
-
-    _view: NodeView | None = None
+    """What a tube shows of a node, by way of its view: ``_view`` of the class."""
 
     @property
     def view(self) -> NodeView:
         """The node's place in its tube."""
-        if self._view is None:
+        if self._view is None:  # type: ignore[attr-defined]
             raise ValueError("the node is not part of a tube")
-        return self._view
+        return self._view  # type: ignore[attr-defined]
 
     @property
     def signals(self) -> dict:
@@ -88,3 +86,4 @@ else:
         spec: Any = None
         enabled: bool = True
         stateful: bool = True
+        _view: NodeView | None = None
