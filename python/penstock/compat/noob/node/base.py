@@ -27,7 +27,8 @@ except ModuleNotFoundError:
 class _Shown:
     """What a tube shows of a node, by way of its view."""
 
-    _view: NodeView | None = None
+    # Without a value: that would hide the private attribute of a pydantic model.
+    _view: NodeView | None
 
     @property
     def view(self) -> NodeView:
@@ -88,3 +89,4 @@ else:
         spec: Any = None
         enabled: bool = True
         stateful: bool = True
+        _view: NodeView | None = None
