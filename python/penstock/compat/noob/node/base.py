@@ -25,14 +25,17 @@ except ModuleNotFoundError:
 
 
 class _Shown:
-    """What a tube shows of a node, by way of its view: ``_view`` of the class."""
+    """What a tube shows of a node, by way of its view."""
+
+    # Without a value: that would hide the private attribute of a pydantic model.
+    _view: NodeView | None
 
     @property
     def view(self) -> NodeView:
         """The node's place in its tube."""
-        if self._view is None:  # type: ignore[attr-defined]
+        if self._view is None:
             raise ValueError("the node is not part of a tube")
-        return self._view  # type: ignore[attr-defined]
+        return self._view
 
     @property
     def signals(self) -> dict:
