@@ -1,6 +1,7 @@
 // The peers of the event store benchmark: oneTBB's concurrent_vector and concurrent_hash_map.
 //
-//   event_store_tbb append         4,000,000 events of 40 bytes, grow_by() in batches of 4,096
+//   event_store_tbb push           4,000,000 events of 40 bytes, push_back() of each
+//   event_store_tbb append         the same, grow_by() in batches of 4,096
 //   event_store_tbb uniform|zipf   find() of keys out of 1,000,000, two threads
 //
 // The memory of the vector is kept between samples (clear() does), as ours is.
@@ -26,12 +27,18 @@ struct Event {
   double value;
 };
 
-int serve_append() {
+int serve_append(bool one_by_one) {
   oneapi::tbb::concurrent_vector<Event> events;
   const std::vector<double> values(kBatch, 0.5);
   return penstock::bench::serve(std::to_string(kEvents), [&] {
     const double seconds = penstock::bench::timed([&] {
       for (std::size_t done = 0; done < kEvents; done += kBatch) {
+        if (one_by_one) {
+          for (std::size_t i = 0; i < kBatch; ++i) {
+            events.push_back({0, 0, static_cast<std::int64_t>(done + i), 7, 4, values[i]});
+          }
+          continue;
+        }
         auto at = events.grow_by(kBatch);
         for (std::size_t i = 0; i < kBatch; ++i, ++at) {
           *at = {0, 0, static_cast<std::int64_t>(done + i), 7, 4, values[i]};
@@ -97,12 +104,12 @@ int serve_find(const std::string& law) {
 
 int main(int argc, char** argv) {
   const std::string what = argc == 2 ? argv[1] : "";
-  if (what == "append") {
-    return serve_append();
+  if (what == "push" || what == "append") {
+    return serve_append(what == "push");
   }
   if (what == "uniform" || what == "zipf") {
     return serve_find(what);
   }
-  std::cerr << "usage: event_store_tbb append|uniform|zipf\n";
+  std::cerr << "usage: event_store_tbb push|append|uniform|zipf\n";
   return 2;
 }

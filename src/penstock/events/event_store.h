@@ -144,7 +144,7 @@ class EventStore {
   bool is_there(const View& view, const EventSegment* segment, std::int64_t row) const;
   void collect(const View& view, EventKey key, std::vector<StoredEvent>& out) const;
   void find_in(const View& view, std::span<const EventKey> keys, std::span<std::int64_t> ids) const;
-  std::int64_t newest(const View& view, EventKey key) const;
+  std::int64_t newest(const View& view, std::int64_t row) const;
   // event_store_log.cc
   struct Loaded;
   base::Result<std::int64_t> add_noted(EventKey key, core::Value value, std::int64_t timestamp_us);

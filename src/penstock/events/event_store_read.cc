@@ -121,31 +121,25 @@ base::Result<std::vector<std::vector<StoredEvent>>> EventStore::get_batch(
   });
 }
 
-// The newest row of a key within the view's index, -1 for none.
-std::int64_t EventStore::newest(const View& view, EventKey key) const {
-  std::int64_t row = view.index->find(key);
+// The newest row within the view of the key that `row` is of, -1 for none.
+std::int64_t EventStore::newest(const View& view, std::int64_t row) const {
   while (row >= view.index_end) {
     const EventSegment* segment = segments_.find(row);
     const std::uint32_t step = segment == nullptr ? 0 : segment->previous[row - segment->first_row];
     row = step == 0 ? -1 : row - step;
   }
-  const bool may_be_gone = view.cleared != nullptr && row >= 0;
-  return row < view.first_row || (may_be_gone && !is_there(view, segments_.find(row), row)) ? -1
-                                                                                            : row;
+  return row >= view.first_row && is_there(view, segments_.find(row), row) ? row : -1;
 }
 
 void EventStore::find_in(const View& view, std::span<const EventKey> keys,
                          std::span<std::int64_t> ids) const {
-  // Far enough ahead for memory to answer, near enough to stay in the first-level cache.
-  constexpr std::size_t kAhead = 40;
-  for (std::size_t i = 0; i < std::min(kAhead, keys.size()); ++i) {
-    view.index->prefetch(keys[i]);
-  }
+  view.index->find(keys, ids);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (i + kAhead < keys.size()) {
-      view.index->prefetch(keys[i + kAhead]);
+    const std::int64_t row = ids[i];
+    // The index may have gone on since; what was cleared stays in it for a while.
+    if (row >= view.index_end || row < view.first_row || view.cleared != nullptr) [[unlikely]] {
+      ids[i] = newest(view, row);
     }
-    ids[i] = newest(view, keys[i]);
   }
   if (view.index_end >= view.end_row) {
     return;
