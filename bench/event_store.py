@@ -4,9 +4,9 @@ Python: a million add_event() calls beside the plain-Python twin (a dict of list
 (numpy) beside list.extend and deque.extend of the values alone, which is less work. C++ (event_store_ours.cc,
 event_store_tbb.cc say what each measures): batches of 4,096 beside oneTBB's concurrent_vector, alone and while a
 reader looks keys up; batched look-ups of 1,000,000 keys on two threads beside concurrent_hash_map. Memory is warm on
-every side: each keeps what it took for the sample before. concurrent_vector is shown twice: event by event (push_back),
-which the bar is about, and in batches (grow_by), where both sides wait for memory. Look-ups are bound by memory too: the
-machine's own rate of independent random reads, which neighbours change, is the limit.
+every side: each keeps what it took for the sample before. concurrent_vector is shown twice: event by event (push_back)
+and in batches (grow_by). Look-ups are bound by memory: the machine's own rate of independent random reads, which
+neighbours change, is the limit.
 """
 
 import time
@@ -114,7 +114,7 @@ def rows(pairs):
         )
     cases = [
         ("append", "push", "batches of 4,096 from C++, per event", 1e9 / 150e6, 3, "push_back"),
-        ("append", "append", "batches of 4,096 from C++, per event", 1e9 / 150e6, None, "grow_by"),
+        ("append", "append", "batches of 4,096 from C++, per event", 1e9 / 150e6, 3, "grow_by"),
         ("reading", "append", "the same with a reader running, per event", 1e9 / 100e6, None, "grow_by, no reader"),
         ("uniform", "uniform", "look-up of 1 M keys, uniform, 2 threads, per key", 1e9 / 80e6, 4, "concurrent_hash_map"),
         ("zipf", "zipf", "look-up of 1 M keys, Zipf 0.99, 2 threads, per key", 1e9 / 80e6, 4, "concurrent_hash_map"),

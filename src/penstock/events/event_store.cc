@@ -1,7 +1,5 @@
 #include "penstock/events/event_store.h"
 
-#include <immintrin.h>
-
 #include <algorithm>
 #include <new>
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "penstock/base/forks.h"
 #include "penstock/base/out_of_memory.h"
+#include "penstock/events/stream_fill.h"
 
 namespace penstock::events {
 namespace {
@@ -22,29 +21,38 @@ base::Error too_many_rows() {
       "an event store cannot hold that many events: limit=" + std::to_string(EventIndex::kMaxRows)};
 }
 
+// From so many rows on a batch is written past the caches.
+constexpr std::size_t kStreamed = 2048;
+
 template <class T>
 void fill(T* out, const EventColumns::Column<T>& column, std::size_t first, std::size_t count) {
+  const bool streamed = count >= kStreamed;
   if (const T* one = std::get_if<T>(&column)) {
-    std::fill_n(out, count, *one);
+    streamed ? stream_fill(out, *one, count) : static_cast<void>(std::fill_n(out, count, *one));
   } else {
-    std::copy_n(std::get<1>(column).data() + first, count, out);
+    const T* in = std::get<1>(column).data() + first;
+    streamed ? stream_copy(out, in, count) : static_cast<void>(std::copy_n(in, count, out));
+  }
+}
+
+template <class T, class Make>
+void put_numbers(core::Value* out, const T* in, std::size_t count, Make make) {
+  for (std::size_t i = 0; i < count; ++i) {
+    new (out + i) core::Value(make(in[i]));
   }
 }
 
 void put_values(EventSegment& segment, core::Value* out, const EventColumns& columns,
                 std::size_t first, std::size_t count) {
+  const bool streamed = count >= kStreamed;
   if (const auto* reals = std::get_if<std::span<const double>>(&columns.values)) {
-    for (std::size_t i = 0; i < count; ++i) {
-      new (out + i) core::Value(core::Value::real((*reals)[first + i]));
-    }
+    streamed ? stream_values(out, reals->data() + first, count)
+             : put_numbers(out, reals->data() + first, count, core::Value::real);
   } else if (const auto* integers = std::get_if<std::span<const std::int64_t>>(&columns.values)) {
-    for (std::size_t i = 0; i < count; ++i) {
-      new (out + i) core::Value(core::Value::integer((*integers)[first + i]));
-    }
+    streamed ? stream_values(out, integers->data() + first, count)
+             : put_numbers(out, integers->data() + first, count, core::Value::integer);
   } else if (const auto* flags = std::get_if<std::span<const bool>>(&columns.values)) {
-    for (std::size_t i = 0; i < count; ++i) {
-      new (out + i) core::Value(core::Value::boolean((*flags)[first + i]));
-    }
+    put_numbers(out, flags->data() + first, count, core::Value::boolean);
   } else {
     const auto& any = std::get<std::span<core::Value>>(columns.values);
     for (std::size_t i = 0; i < count; ++i) {
@@ -115,7 +123,9 @@ base::Result<std::int64_t> EventStore::claim(std::int64_t count) {
 base::Status EventStore::publish(std::int64_t first_row, std::int64_t end_row) {
   for (int spin = 0; published_.load(std::memory_order_acquire) != first_row; ++spin) {
     if (spin < kSpins) {
-      _mm_pause();
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
     } else if (base::num_forks() != num_forks_) {
       return base::fail(copied());
     } else {
@@ -169,6 +179,7 @@ base::Result<std::int64_t> EventStore::add_rows(const EventColumns& columns) {
     fill(segment->timestamps + at, columns.timestamps_us, first, part);
     done += static_cast<std::int64_t>(part);
   }
+  stream_fence();
   PENSTOCK_RETURN_IF_ERROR(publish(first_row, first_row + count));
   return first_row;
 }

@@ -251,11 +251,17 @@ History record(std::uint64_t seed, int num_threads, int num_calls) {
   return all;
 }
 
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr std::uint64_t kHistories = 6;
+#else
+constexpr std::uint64_t kHistories = 40;
+#endif
+
 TEST(EventStoreHistory, OfThirtyTwoThreadsIsLinearizable) {
   const bool is_long = std::getenv("PENSTOCK_LONG_TESTS") != nullptr;
   std::int64_t num_overlaps = 0, num_calls = 0;
-  for (std::uint64_t seed = 0; seed < (is_long ? 2000U : 40U); ++seed) {
-    const History history = record(seed, 32, 8);
+  for (std::uint64_t seed = 0; seed < (is_long ? 3'000U : kHistories); ++seed) {
+    const History history = record(seed, 32, is_long ? 8 : 5);
     std::int64_t latest = -1;
     for (const Operation& op : history) {
       num_overlaps += op.begin < latest ? 1 : 0;
