@@ -24,6 +24,7 @@ try:
 except Exception as error:  # whatever is wrong with the file, the rest of the package is good
     why_no_core = f"{type(error).__name__}: {error}"
 
+_FELL_BACK = "PS0473"
 _warned = False
 
 
@@ -113,4 +114,4 @@ def warn(text: str) -> None:
 
         from penstock._errors import BackendWarning
 
-        warnings.warn(f"{text} [PS0473]", BackendWarning, stacklevel=4)
+        warnings.warn(f"{text} [{_FELL_BACK}]", BackendWarning, stacklevel=4)

@@ -87,6 +87,7 @@ inline constexpr const char* kWorkerFaultVariable = "PENSTOCK_WORKER_FAULT";
 int worker_main(int control_fd);
 
 std::vector<Scenario> core_scenarios();
+std::vector<Scenario> event_scenarios();
 std::vector<Scenario> flow_scenarios();
 std::vector<Scenario> exec_scenarios();
 std::vector<Scenario> cli_scenarios();

@@ -33,6 +33,7 @@ void PrintTo(const Target& target, std::ostream* out) {
 constexpr Target kTargets[] = {
     {"yaml", run_yaml, "nodes: {a: {type: sum, depends: [}"},
     {"decode", run_decode, "\x18\x17"},  // 23 in two bytes
+    {"event_log", run_event_log, "\1\1no columns at all"},
     {"kept", run_kept, "PSKEPT\1"},
     {"message", run_message, "\xd9\xd9\xf7PSKM\x02"},
     {"transport", run_transport, "\1\2ab\xf6\xf6"},

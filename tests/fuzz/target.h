@@ -38,6 +38,7 @@ class MemoryWatch {
 
 Answer run_yaml(std::string_view input);
 Answer run_decode(std::string_view input);
+Answer run_event_log(std::string_view input);
 Answer run_kept(std::string_view input);
 Answer run_message(std::string_view input);
 Answer run_transport(std::string_view input);

@@ -47,15 +47,15 @@ base::Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::stri
     return base::system_failure("cannot open event log", path);
   }
   const auto size = static_cast<std::size_t>(facts.st_size);
-  std::string_view bytes;
+  std::shared_ptr<MappedFile> mapped(new MappedFile);
   if (size > 0) {
     void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.number(), 0);
     if (at == MAP_FAILED) {
       return base::system_failure("cannot map event log", path);
     }
-    bytes = {static_cast<const char*>(at), size};
+    mapped->bytes_ = {static_cast<const char*>(at), size};
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(bytes));
+  return mapped;
 }
 
 MappedFile::~MappedFile() {
@@ -291,10 +291,12 @@ base::Status EventJournal::write(std::vector<Step> steps, const EventNames& name
   if (!status.has_value()) {
     // The steps are lost to the log: it must not go on as if it had them.
     is_broken_.store(true, std::memory_order_release);
-    return base::fail(base::Error(base::ErrorCode::kUnavailable, status.error().message())
-                          .with_id("PS0481")
-                          .with_help("the store takes nothing more; open it again: it has what the "
-                                     "last good flush had"));
+    return base::within_memory([&]() -> base::Status {
+      return base::fail(base::Error(base::ErrorCode::kUnavailable, status.error().message())
+                            .with_id("PS0481")
+                            .with_help("the store takes nothing more; open it again: it has what "
+                                       "the last good flush had"));
+    });
   }
   return {};
 }

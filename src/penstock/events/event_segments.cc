@@ -1,5 +1,7 @@
 #include "penstock/events/event_segments.h"
 
+#include <algorithm>
+#include <memory>
 #include <new>
 
 #include "penstock/base/buffer_pool.h"
@@ -49,7 +51,10 @@ EventSegment* EventSegment::create(std::int64_t first_row, std::int64_t num_rows
   return made;
 }
 
-void EventSegment::free_memory() {
+void EventSegment::destroy(std::int64_t end_row) {
+  if (has_objects.load(std::memory_order_relaxed)) {
+    std::destroy_n(values, std::clamp<std::int64_t>(end_row - first_row, 0, num_rows));
+  }
   base::BufferPool::shared().release(reinterpret_cast<std::byte*>(values),
                                      static_cast<std::size_t>(num_rows) * kRowBytes);
   delete this;
@@ -81,7 +86,7 @@ bool EventSegments::prepare(std::int64_t first, std::int64_t end) {
     }
     if (entry->load(std::memory_order_acquire) == nullptr &&
         install(*entry, EventSegment::create(first_row, num_rows),
-                [](EventSegment* lost) { lost->free_memory(); }) == nullptr) {
+                [](EventSegment* lost) { lost->destroy(0); }) == nullptr) {
       return false;
     }
   }

@@ -38,8 +38,8 @@ struct EventSegment {
 
   /// Null when there is no memory.
   static EventSegment* create(std::int64_t first_row, std::int64_t num_rows);
-  /// Gives the memory back, without a look at the values.
-  void free_memory();
+  /// Lets go of the values below `end_row`, and of the memory. Takes no memory.
+  void destroy(std::int64_t end_row);
 };
 
 /// Thread-safe where it says so.
@@ -70,6 +70,19 @@ class EventSegments {
     const int log2 = std::bit_width(static_cast<std::uint64_t>(row / kFirstRows));
     return log2 == 0 ? std::pair{std::int64_t{0}, kFirstRows}
                      : std::pair{kFirstRows << (log2 - 1), kFirstRows << (log2 - 1)};
+  }
+  /// Every piece that is there, in order. Only while no other thread is at work.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const auto& place : chunks_) {
+      if (const Chunk* chunk = place.load(std::memory_order_acquire); chunk != nullptr) {
+        for (const auto& entry : *chunk) {
+          if (EventSegment* segment = entry.load(std::memory_order_acquire); segment != nullptr) {
+            visit(*segment);
+          }
+        }
+      }
+    }
   }
   /// Takes a piece out of the directory; who still reads it may go on. One thread at a time.
   EventSegment* take_out(std::int64_t row);

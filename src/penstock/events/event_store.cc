@@ -73,16 +73,8 @@ EventStore::EventStore() : num_forks_(base::num_forks()), index_(nullptr) {
 }
 
 EventStore::~EventStore() {
-  Dropped dropped;
-  dropped.end_row = published_.load();
-  for (std::int64_t row = first_row_.load(); row < prepared_.load();) {
-    const auto [first, count] = EventSegments::range_of(row);
-    if (EventSegment* segment = segments_.take_out(first); segment != nullptr) {
-      dropped.segments.push_back(segment);
-    }
-    row = first + count;
-  }
-  dropped.destroy();
+  const std::int64_t end_row = published_.load();
+  segments_.for_each([&](EventSegment& segment) { segment.destroy(end_row); });
   delete index_.load();
   delete cleared_.load();
 }

@@ -184,11 +184,7 @@ void EventStore::Dropped::reserve(std::int64_t first_row, std::int64_t last_row)
 void EventStore::Dropped::destroy() {
   values.clear();
   for (EventSegment* segment : segments) {
-    const std::int64_t count = std::min(segment->num_rows, end_row - segment->first_row);
-    if (segment->has_objects.load(std::memory_order_relaxed)) {
-      std::destroy_n(segment->values, std::max<std::int64_t>(count, 0));
-    }
-    segment->free_memory();
+    segment->destroy(end_row);
   }
   segments.clear();
 }
