@@ -32,7 +32,8 @@ SweepOptions options() {
 
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all;
-  for (auto* const part : {core_scenarios, event_scenarios, flow_scenarios, exec_scenarios, cli_scenarios}) {
+  for (auto* const part :
+       {core_scenarios, event_scenarios, flow_scenarios, exec_scenarios, cli_scenarios}) {
     for (Scenario& scenario : part()) {
       all.push_back(std::move(scenario));
     }
