@@ -6,7 +6,10 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include "protocol.h"
 
 namespace penstock::bench {
 
@@ -40,6 +43,36 @@ inline std::vector<std::int64_t> make_queries(const std::string& law, std::size_
     query = keys[static_cast<std::size_t>(it - cumulated.begin())];
   }
   return queries;
+}
+
+/// All epochs, each once, in the order in which they are added.
+inline std::vector<std::int64_t> shuffled_epochs() {
+  std::vector<std::int64_t> epochs(kNumKeys);
+  for (std::size_t i = 0; i < epochs.size(); ++i) {
+    epochs[i] = static_cast<std::int64_t>(i);
+  }
+  std::shuffle(epochs.begin(), epochs.end(), std::mt19937_64(3));
+  return epochs;
+}
+
+/// Serves samples of `search(first, last)`, which writes ids[first, last), on two threads: seconds
+/// per key. The answer is the sum of the ids.
+template <class Search>
+int serve_lookups(const std::vector<std::int64_t>& ids, Search search) {
+  const std::size_t count = ids.size();
+  search(std::size_t{0}, count);  // what is made at the first look is made now
+  std::uint64_t sum = 0;
+  for (const std::int64_t id : ids) {
+    sum += static_cast<std::uint64_t>(id);
+  }
+  return serve(std::to_string(sum), [&] {
+    const double seconds = timed([&] {
+      std::thread other(search, count / 2, count);
+      search(std::size_t{0}, count / 2);
+      other.join();
+    });
+    return seconds / static_cast<double>(count);
+  });
 }
 
 }  // namespace penstock::bench

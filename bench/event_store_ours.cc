@@ -81,11 +81,7 @@ int serve_append(bool with_reader) {
 int serve_find(const std::string& law) {
   EventStore store;
   (void)store.names().add({"node", "value", {}});
-  std::vector<std::int64_t> epochs(penstock::bench::kNumKeys);
-  for (std::size_t i = 0; i < epochs.size(); ++i) {
-    epochs[i] = static_cast<std::int64_t>(i);
-  }
-  std::shuffle(epochs.begin(), epochs.end(), std::mt19937_64(3));
+  const std::vector<std::int64_t> epochs = penstock::bench::shuffled_epochs();
   const std::vector<double> values(epochs.size(), 0.5);
   EventColumns columns;
   columns.count = epochs.size();
@@ -98,23 +94,11 @@ int serve_find(const std::string& law) {
     keys.push_back({0, query});
   }
   std::vector<std::int64_t> ids(keys.size());
-  const auto search = [&](std::size_t first, std::size_t last) {
+  return penstock::bench::serve_lookups(ids, [&](std::size_t first, std::size_t last) {
     for (std::size_t at = first; at < last; at += kBatch) {
       (void)store.find(std::span(keys).subspan(at, kBatch), std::span(ids).subspan(at, kBatch));
     }
-  };
-  const auto both = [&] {
-    std::thread other(search, kQueries / 2, kQueries);
-    search(0, kQueries / 2);
-    other.join();
-  };
-  search(0, kQueries);
-  std::uint64_t sum = 0;
-  for (const std::int64_t id : ids) {
-    sum += static_cast<std::uint64_t>(id);
-  }
-  return penstock::bench::serve(std::to_string(sum),
-                                [&] { return penstock::bench::timed(both) / kQueries; });
+  });
 }
 
 }  // namespace

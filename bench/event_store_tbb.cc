@@ -70,34 +70,18 @@ struct KeyCompare {
 int serve_find(const std::string& law) {
   using Map = oneapi::tbb::concurrent_hash_map<Key, std::int64_t, KeyCompare>;
   Map map(2 * penstock::bench::kNumKeys);
-  std::vector<std::int64_t> epochs(penstock::bench::kNumKeys);
-  for (std::size_t i = 0; i < epochs.size(); ++i) {
-    epochs[i] = static_cast<std::int64_t>(i);
-  }
-  std::shuffle(epochs.begin(), epochs.end(), std::mt19937_64(3));
+  const std::vector<std::int64_t> epochs = penstock::bench::shuffled_epochs();
   for (std::size_t i = 0; i < epochs.size(); ++i) {
     map.emplace(Key{0, epochs[i]}, static_cast<std::int64_t>(i));
   }
   const std::vector<std::int64_t> queries = penstock::bench::make_queries(law, kQueries);
   std::vector<std::int64_t> ids(queries.size());
-  const auto search = [&](std::size_t first, std::size_t last) {
+  return penstock::bench::serve_lookups(ids, [&](std::size_t first, std::size_t last) {
     for (std::size_t at = first; at < last; ++at) {
       Map::const_accessor found;
       ids[at] = map.find(found, Key{0, queries[at]}) ? found->second : -1;
     }
-  };
-  const auto both = [&] {
-    std::thread other(search, kQueries / 2, kQueries);
-    search(0, kQueries / 2);
-    other.join();
-  };
-  both();
-  std::uint64_t sum = 0;
-  for (const std::int64_t id : ids) {
-    sum += static_cast<std::uint64_t>(id);
-  }
-  return penstock::bench::serve(std::to_string(sum),
-                                [&] { return penstock::bench::timed(both) / kQueries; });
+  });
 }
 
 }  // namespace
