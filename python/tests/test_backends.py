@@ -299,3 +299,14 @@ class Living(ps.Node):
         if self.name == "b":
             raise ValueError("enough")
         return 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "says"),
+    [("reference", 0, "[PS0473]"), ("fast", 2, "error[PS0470]: unknown backend: seen 'fast'"), ("auto", 0, "ok: 1 epoch")],
+)
+def test_the_command_says_that_it_is_native(wanted, code, says):
+    environment = {**os.environ, "PENSTOCK_BACKEND": wanted, "PENSTOCK_NO_HISTORY": "1"}
+    command = [str(Path(sys.executable).parent / "penstock"), "run", "hello"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr

@@ -337,6 +337,27 @@ int run_plan(const RunCommand& command, const std::shared_ptr<const flow::Plan>&
   return print_outcome(command, status, *watchers, summary, session);
 }
 
+/// PENSTOCK_BACKEND for the command, which is native code. False for a value that says nothing.
+bool check_backend(const RunCommand& command, Session& session) {
+  const char* value = std::getenv("PENSTOCK_BACKEND");
+  const std::string_view wanted = value == nullptr ? "" : value;
+  if (wanted == "reference" && !command.quiet) {
+    session.terminal.note(
+        "note: the command has no pure-Python twin, so the native code does it [PS0473]");
+  }
+  if (wanted.empty() || wanted == "reference" || wanted == "native" || wanted == "auto") {
+    return true;
+  }
+  session.terminal.error(
+      base::Error(base::ErrorCode::kInvalidArgument,
+                  fmt::format("unknown backend: seen '{}', wanted native, reference or auto",
+                              wanted))
+          .with_context("PENSTOCK_BACKEND")
+          .with_id("PS0470")
+          .with_help("export PENSTOCK_BACKEND=auto"));
+  return false;
+}
+
 }  // namespace
 
 int run(const RunCommand& command, Session& session) {
@@ -348,6 +369,9 @@ int run(const RunCommand& command, Session& session) {
       !session.host.has_python && parsed.diagnostics.empty() && has_python_parts(parsed.spec);
   if (hands_over) {
     return hand_over(parsed.spec, session);
+  }
+  if (!check_backend(command, session)) {
+    return kUsage;
   }
   auto inputs = parse_inputs(command.inputs, parsed.spec);
   if (!inputs.has_value()) {
