@@ -361,7 +361,8 @@ void prune_blocks(const std::string& folder, std::int64_t max_bytes) {
   }
 }
 
-/// Logs of events (penstock run --events), the oldest first: run ids sort by their start.
+/// Logs of events (penstock run --events), the oldest first: run ids sort by their start. The
+/// newest stays, whatever its size: it may be this run's.
 void prune_events(const std::string& folder, std::int64_t max_bytes) {
   auto runs = base::list_folder(folder);
   if (!runs.has_value()) {
@@ -376,7 +377,7 @@ void prune_events(const std::string& folder, std::int64_t max_bytes) {
       const auto size = fs::file_size(path, gone);
       total += gone ? 0 : static_cast<std::int64_t>(size);
     }
-    if (total > max_bytes) {
+    if (total > max_bytes && run.name != runs->front().name) {
       std::error_code ignored;
       fs::remove_all(run.path, ignored);
     }
