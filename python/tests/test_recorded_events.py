@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from penstock.accelerate import EventStore
 
 import penstock as ps
-from penstock.accelerate import EventStore
 
 TUBE = """
 nodes:
