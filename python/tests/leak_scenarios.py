@@ -11,6 +11,7 @@ import types
 import warnings
 from pathlib import Path
 
+import leak_scenarios_accelerate as accelerate
 import numpy as np
 import penstock.compat.noob as noob
 import penstock.testing as t
@@ -181,10 +182,10 @@ def node_class():
         t.Multiply(unknown=1)
 
 
-@scenario("Tube", "Tube.load", "Tube.digest", "Tube.id", "Tube.inputs", "Tube.nodes", "Tube.to_yaml")
+@scenario("Tube", "Tube.load", "Tube.depends", "Tube.digest", "Tube.id", "Tube.inputs", "Tube.nodes", "Tube.to_yaml")
 def loads():
     tube = ps.Tube.load(SPEC)
-    assert tube.digest and tube.id == "leaks" and tube.inputs and tube.nodes and tube.to_yaml()
+    assert tube.depends and tube.digest and tube.id == "leaks" and tube.inputs and tube.nodes and tube.to_yaml()
     assert ps.Tube.load(tube.to_yaml()).digest == tube.digest
     with expect(ps.LoadError):
         ps.Tube.load({"noob_id": "bad", "nodes": {"n": {"type": "leak_scenarios.gone", "depends": "other.value"}}})
@@ -274,6 +275,8 @@ def use_runner(name):
     runner = make(ps.Tube.load(SPEC))
     events = []
     runner.add_callback(events.append)
+    store = accelerate.EventStore()
+    runner.record_events(store)
     runner.init()
     assert runner.running
     assert runner.process(x=2)["all"] == [0, 2]
@@ -283,7 +286,7 @@ def use_runner(name):
     runner.enable_node("product")
     with contextlib.closing(runner.iter()) as left:
         next(left)
-    assert runner.metrics["epochs"] == 5 and events
+    assert runner.metrics["epochs"] == 5 and events and len(store) > 20
     with expect(ps.Error):
         runner.enable_node("no-such")
     runner.deinit()
@@ -297,7 +300,7 @@ def use_runner(name):
 
 METHODS = ("add_callback", "deinit", "disable_node", "enable_node", "init", "iter", "metrics", "process", "run", "running")
 for _name in RUNNERS:
-    scenario(_name, *methods([_name], *METHODS))(lambda name=_name: use_runner(name))
+    scenario(_name, *methods([_name], *METHODS, "record_events"))(lambda name=_name: use_runner(name))
 
 
 @scenario("AsyncRunner", *methods(["AsyncRunner"], *METHODS))
@@ -589,7 +592,10 @@ class NoobNode(noob.Node):
         return x
 
 
-@scenario("noob.Node", *methods(["noob.Node"], "deinit", "edges", "init", "logger", "process", "signals", "slots", "view"))
+NOOB_NODE = ("deinit", "edges", "init", "logger", "model_post_init", "process", "signals", "slots", "view")
+
+
+@scenario("noob.Node", *methods(["noob.Node"], *NOOB_NODE))
 def noob_node():
     spec = {
         "noob_id": "node",
@@ -625,6 +631,11 @@ def noob_marks():
 
 
 SCENARIOS["noob.process_method"] = noob_marks
+scenario("register_type")(accelerate.registers_type)
+scenario("accelerate.EventStore", "accelerate.get_event_store")(accelerate.uses_event_store)
+scenario("accelerate.Scheduler", "accelerate.get_scheduler")(accelerate.uses_scheduler)
+scenario("accelerate.Serializer", "accelerate.get_serializer")(accelerate.uses_serializer)
+scenario("accelerate.BufferPool")(accelerate.uses_buffer_pool)
 
 
 def quiet(function):

@@ -14,6 +14,7 @@ import threading
 import time
 
 import leak_scenarios
+import penstock.accelerate as accelerate
 import penstock.compat.noob as noob
 import penstock.testing as testing
 import pytest
@@ -27,7 +28,7 @@ PATIENCE_S = 15
 def public():
     """{name: object} of everything that can be called: functions, classes, their methods and properties."""
     found, seen = {}, set()
-    for prefix, module in (("", ps), ("testing.", testing), ("noob.", noob)):
+    for prefix, module in (("", ps), ("accelerate.", accelerate), ("testing.", testing), ("noob.", noob)):
         for name in module.__all__:
             thing = getattr(module, name)
             if not callable(thing) or id(thing) in seen:
