@@ -61,7 +61,9 @@ class Cursor {
       return false;
     }
     out.resize(count);
-    std::memcpy(out.data(), bytes.data(), bytes.size());
+    if (count != 0) {
+      std::memcpy(out.data(), bytes.data(), bytes.size());
+    }
     return true;
   }
   std::string_view rest() const { return bytes_; }
