@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 active = 0
 most_active = 0
+begun = []
 ended = []
 token = object()
 
@@ -55,6 +56,7 @@ async def cancels_itself(x):
 
 async def wait_for_ever(x):
     print("waiting", flush=True)
+    begun.append(x)
     try:
         await asyncio.Event().wait()
     finally:

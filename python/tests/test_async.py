@@ -269,11 +269,13 @@ def test_calls_at_once_are_one_epoch_after_another():
 
 def test_cancelling_the_waiter_cancels_the_epoch():
     async def main():
+        async_nodes.begun.clear()
         async_nodes.ended.clear()
         async with ps.AsyncRunner(one("wait_for_ever")) as runner:
             for x in range(3):
                 task = asyncio.create_task(runner.process(x=x))
-                await asyncio.sleep(0.02)
+                while len(async_nodes.begun) <= x:  # cancelled sooner, it would never begin
+                    await asyncio.sleep(0.001)
                 begun = time.monotonic()
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
