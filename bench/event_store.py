@@ -1,15 +1,9 @@
-""
-    "The event store: single adds and columns from Python, columns and keyed look-ups from C++.
+"""The event store: single adds and columns from Python, columns and keyed look-ups from C++.
 
-    Python : a million
-             add_event() calls beside the plain
-             -
-             Python twin(a dict of lists);
-a million events by columns(numpy)
-beside list.extend and deque.extend of the values alone,
-    which is less work.C++(event_store_ours.cc, event_store_tbb.cc say what each measures)
-    : batches of 4,
-096 beside oneTBB's concurrent_vector, alone and while a reader looks keys up; batched look-ups of 1,000,000 keys on two threads beside concurrent_hash_map. Memory is warm on
+Python: a million add_event() calls beside the plain-Python twin (a dict of lists); a million events by columns
+(numpy) beside list.extend and deque.extend of the values alone, which is less work. C++ (event_store_ours.cc,
+event_store_tbb.cc say what each measures): batches of 4,096 beside oneTBB's concurrent_vector, alone and while a
+reader looks keys up; batched look-ups of 1,000,000 keys on two threads beside concurrent_hash_map. Memory is warm on
 every side: each keeps what it took for the sample before. concurrent_vector is shown twice: event by event (push_back)
 and in batches (grow_by). Look-ups are bound by memory: the machine's own rate of independent random reads, which
 neighbours change, is the limit.

@@ -349,9 +349,9 @@ bool check_backend(const RunCommand& command, Session& session) {
     return true;
   }
   session.terminal.error(
-      base::Error(base::ErrorCode::kInvalidArgument,
-                  fmt::format("unknown backend: seen '{}', wanted native, reference or auto",
-                              wanted))
+      base::Error(
+          base::ErrorCode::kInvalidArgument,
+          fmt::format("unknown backend: seen '{}', wanted native, reference or auto", wanted))
           .with_context("PENSTOCK_BACKEND")
           .with_id("PS0470")
           .with_help("export PENSTOCK_BACKEND=auto"));
